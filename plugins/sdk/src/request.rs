@@ -1,0 +1,105 @@
+//! Reading a webhook request and answering it. It must not judge anything: see [`crate::signature`].
+
+use crate::types::{Acceptance, Fault, Rejection, Reply, Request, Verdict};
+
+/// The first value of a header, its name in any letter case.
+pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    find_header(&request.headers, name)
+}
+
+/// The first value of a name in a list of `name: value` lines.
+pub(crate) fn find_header<'a>(lines: &'a str, name: &str) -> Option<&'a str> {
+    lines
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+impl Request {
+    /// The first value of a header, its name in any letter case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(self, name)
+    }
+
+    /// A header that the source's signature scheme needs.
+    ///
+    /// # Errors
+    /// `missing-signature` if it is absent or empty.
+    pub fn required_header(&self, name: &str) -> Result<&str, Rejection> {
+        self.header(name).filter(|value| !value.is_empty()).ok_or(Rejection::MissingSignature)
+    }
+
+    /// The value of a query parameter as it was sent, not decoded.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.target.split_once('?')?;
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// `permanent`, code `not-utf8`.
+    pub fn text(&self) -> Result<&str, Fault> {
+        core::str::from_utf8(&self.body).map_err(|error| {
+            Fault::permanent("not-utf8", format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
+        })
+    }
+}
+
+impl Reply {
+    /// An answer with this status, content type and body.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, content_type: content_type.to_owned(), body: body.into() }
+    }
+
+    /// An answer of plain text.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", body.into())
+    }
+
+    /// An answer of JSON.
+    pub fn json(status: u16, body: impl ToString) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+}
+
+impl Acceptance {
+    /// Genuine, with the host's own answer. `event_key` makes a repeat the same event; `event_type` is the source's word.
+    pub fn new(event_key: impl Into<String>, event_type: impl Into<String>) -> Self {
+        Self { event_key: event_key.into(), event_type: event_type.into(), reply: None }
+    }
+
+    /// Answers in the source's own form once the event is durable.
+    #[must_use]
+    pub fn reply(mut self, reply: Reply) -> Self {
+        self.reply = Some(reply);
+        self
+    }
+}
+
+impl Verdict {
+    /// Genuine, with the host's own answer: see [`Acceptance::new`].
+    pub fn accept(event_key: impl Into<String>, event_type: impl Into<String>) -> Self {
+        Self::Accept(Acceptance::new(event_key, event_type))
+    }
+}
+
+/// Lets `verify` be written with `?`: a function that answers a verdict or a rejection, then `.unwrap_or_else(Into::into)`.
+impl From<Rejection> for Verdict {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection)
+    }
+}
+
+impl From<Result<Verdict, Rejection>> for Verdict {
+    fn from(judged: Result<Verdict, Rejection>) -> Self {
+        judged.unwrap_or_else(Self::Reject)
+    }
+}
+
+impl From<Result<Acceptance, Rejection>> for Verdict {
+    fn from(judged: Result<Acceptance, Rejection>) -> Self {
+        judged.map_or_else(Self::Reject, Self::Accept)
+    }
+}
