@@ -1,4 +1,6 @@
 //! Documents and descriptions, built step by step. Nothing is validated here: the host does, with one set of rules.
+// Builders take whatever turns into text, by value: `.sequence(7)`, `.metadata(json)`.
+#![allow(clippy::needless_pass_by_value)]
 
 use crate::types::{Attachment, Description, Document, Entity, EntityKind, Next, Op, Page, Relation};
 
@@ -43,14 +45,14 @@ impl Document {
     /// What is searched, as `text/markdown`.
     #[must_use]
     pub fn markdown(mut self, content: impl Into<String>) -> Self {
-        self.media_type = "text/markdown".to_owned();
+        "text/markdown".clone_into(&mut self.media_type);
         self.text(content)
     }
 
     /// What is searched, as `text/html`.
     #[must_use]
     pub fn html(mut self, content: impl Into<String>) -> Self {
-        self.media_type = "text/html".to_owned();
+        "text/html".clone_into(&mut self.media_type);
         self.text(content)
     }
 

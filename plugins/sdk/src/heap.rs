@@ -10,7 +10,8 @@
 //! | used ........ cursor | free | limit ~~> | used ... cursor | free | limit
 //! ```
 // The kit's one file with `unsafe`: an allocator hands out raw memory by its nature.
-#![allow(unsafe_code)]
+// The casts to pointers of words are of blocks that are aligned to `UNIT`.
+#![allow(unsafe_code, clippy::cast_ptr_alignment)]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;

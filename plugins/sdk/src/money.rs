@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn written_decimals_keep_their_digits() {
-        let cases = [("659.40", "659.40"), (".5", "0.5"), ("5.", "5"), ("-0012.50", "-12.50"), ("+7", "7"), ("-0.00", "0.00")];
+        let cases =
+            [("659.40", "659.40"), (".5", "0.5"), ("5.", "5"), ("-0012.50", "-12.50"), ("+7", "7"), ("-0.00", "0.00")];
         for (text, expected) in cases {
             assert_eq!(decimal(text).as_deref(), Some(expected), "{text}");
         }

@@ -33,7 +33,11 @@ impl Request {
     /// The value of a query parameter as it was sent, not decoded.
     pub fn query(&self, name: &str) -> Option<&str> {
         let (_, query) = self.target.split_once('?')?;
-        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| value)
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
     }
 
     /// The body as text.
@@ -59,6 +63,7 @@ impl Reply {
     }
 
     /// An answer of JSON.
+    #[allow(clippy::needless_pass_by_value)] // Takes a JSON value or its text as it comes.
     pub fn json(status: u16, body: impl ToString) -> Self {
         Self::new(status, "application/json", body.to_string())
     }
@@ -85,13 +90,13 @@ impl Verdict {
     }
 }
 
-/// Lets `verify` be written with `?`: a function that answers a verdict or a rejection, then `.unwrap_or_else(Into::into)`.
 impl From<Rejection> for Verdict {
     fn from(rejection: Rejection) -> Self {
         Self::Reject(rejection)
     }
 }
 
+/// Lets `verify` be written with `?`: what a function with rejections answers, `.into()`.
 impl From<Result<Verdict, Rejection>> for Verdict {
     fn from(judged: Result<Verdict, Rejection>) -> Self {
         judged.unwrap_or_else(Self::Reject)

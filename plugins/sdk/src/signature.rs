@@ -19,7 +19,8 @@ pub enum Unit {
 /// `missing-signature` if it is no number, `stale` if it lies outside.
 pub fn fresh(now: Instant, timestamp: &str, unit: Unit, window_s: u32) -> Result<(), Rejection> {
     let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    let sent: u64 = Some(timestamp).filter(|_| digits).and_then(|text| text.parse().ok()).ok_or(Rejection::MissingSignature)?;
+    let sent: u64 =
+        Some(timestamp).filter(|_| digits).and_then(|text| text.parse().ok()).ok_or(Rejection::MissingSignature)?;
     let sent_ms = match unit {
         Unit::Seconds => sent.checked_mul(1_000).ok_or(Rejection::Stale)?,
         Unit::Milliseconds => sent,
@@ -109,9 +110,9 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 fn judge(checked: Result<bool, CryptoError>) -> Result<(), Rejection> {
-    match checked {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(CryptoError::Malformed(_) | CryptoError::UnknownKey(_)) => Err(Rejection::BadSignature),
-        Err(CryptoError::UnknownSecret(_)) => Err(Rejection::NotConfigured),
-    }
+    let genuine = checked.map_err(|error| match error {
+        CryptoError::UnknownSecret(_) => Rejection::NotConfigured,
+        CryptoError::Malformed(_) | CryptoError::UnknownKey(_) => Rejection::BadSignature,
+    })?;
+    if genuine { Ok(()) } else { Err(Rejection::BadSignature) }
 }

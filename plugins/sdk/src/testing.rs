@@ -92,6 +92,7 @@ pub(crate) mod http {
     }
 }
 
+#[allow(clippy::unnecessary_wraps)] // The import's own shape.
 pub(crate) mod state {
     use crate::types::Fault;
 
@@ -193,7 +194,8 @@ pub(crate) mod crypto {
     }
 
     fn key(secret: &str) -> Result<Vec<u8>, CryptoError> {
-        let unknown = || CryptoError::UnknownSecret(format!("the test sets no secret `{secret}`: add it to `TestHost::secrets`"));
+        let unknown =
+            || CryptoError::UnknownSecret(format!("the test sets no secret `{secret}`: add it to `TestHost::secrets`"));
         super::with(|host| host.secrets.get(secret).cloned()).ok_or_else(unknown)
     }
 

@@ -175,7 +175,8 @@ impl Clock {
     /// A leap second (`60`) is taken: RFC 3339 allows it.
     fn new(hour: &str, minute: &str, second: &str, fraction: &str) -> Option<Self> {
         let readable = fraction.is_empty() || fraction.bytes().all(|byte| byte.is_ascii_digit());
-        let clock = Self { hour: two(hour)?, minute: two(minute)?, second: two(second)?, fraction: fraction.to_owned() };
+        let clock =
+            Self { hour: two(hour)?, minute: two(minute)?, second: two(second)?, fraction: fraction.to_owned() };
         (readable && clock.hour < 24 && clock.minute < 60 && clock.second <= 60).then_some(clock)
     }
 }
@@ -223,7 +224,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(rfc3339(text).as_deref(), Some(expected), "{text}");
         }
-        let bad = ["", "2026-02-29", "2026-13-01", "2026-1-1", "2026-01-01T24:00:00", "2026-01-01T08", "2026-01-01T08:00:00+1", "x"];
+        let bad = [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-1-1",
+            "2026-01-01T24:00:00",
+            "2026-01-01T08",
+            "2026-01-01T08:00:00+1",
+            "x",
+        ];
         for bad in bad {
             assert_eq!(rfc3339(bad), None, "{bad:?}");
         }
@@ -236,7 +246,9 @@ mod tests {
         assert_eq!(x12("991231", "").as_deref(), Some("1999-12-31T00:00:00Z"));
         assert_eq!(x12("20260131", "08301525").as_deref(), Some("2026-01-31T08:30:15.25Z"));
         assert_eq!(x12_zoned("20260131", "0830", "CS").as_deref(), Some("2026-01-31T08:30:00-06:00"));
-        for (date, time) in [("20260230", "0830"), ("2026131", "0830"), ("20260131", "2460"), ("20260131", "830"), ("२०२६", "")] {
+        for (date, time) in
+            [("20260230", "0830"), ("2026131", "0830"), ("20260131", "2460"), ("20260131", "830"), ("२०२६", "")]
+        {
             assert_eq!(x12(date, time), None, "{date} {time}");
         }
     }

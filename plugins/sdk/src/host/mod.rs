@@ -6,11 +6,11 @@ pub mod http;
 pub mod log;
 pub mod state;
 
+#[cfg(target_family = "wasm")]
+use crate::bindings::batch::apex::connector as imports;
 #[cfg(not(target_family = "wasm"))]
 use crate::testing as imports;
 use crate::types::Instant;
-#[cfg(target_family = "wasm")]
-use crate::bindings::batch::apex::connector as imports;
 
 /// The host's clock: always ask here, tests set it.
 pub fn now() -> Instant {
