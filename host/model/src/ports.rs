@@ -26,7 +26,7 @@ use crate::failure::PortResult;
 use crate::ids::{Digest, DocumentId, EventId, SourceName};
 use crate::plugin::{PluginRef, PluginStatus};
 use crate::reading::{DocumentFilter, DocumentLine, DocumentView, Graph, Hit, SearchQuery, VersionLine};
-use crate::saga::{Begun, Intent, SagaState, StoreKind, Ticket};
+use crate::saga::{Begun, Intent, SagaState, StoreKind, StoreResult, Ticket};
 use crate::source::SourceStatus;
 use crate::write_set::WriteSet;
 
@@ -280,31 +280,35 @@ pub trait EmbeddingCache: Send + Sync {
 }
 
 /// The store that holds documents, versions and the saga's log, and owns the one commit point.
+///
+/// Every call may be made again with the same arguments: the second one changes nothing and answers the same.
 pub trait RelationalStore: Send + Sync {
     /// Decides under a lock on the document whether to go on, and gives out version and fence (`PREPARED`).
-    fn begin(&self, intent: Intent) -> BoxFuture<'_, PortResult<Begun>>;
+    fn begin(&self, intent: Intent) -> BoxFuture<'_, StoreResult<Begun>>;
     /// Records where the saga stands, before the next request leaves (intent first).
-    fn record<'a>(&'a self, ticket: &'a Ticket, state: SagaState) -> BoxFuture<'a, PortResult<()>>;
+    fn record<'a>(&'a self, ticket: &'a Ticket, state: SagaState) -> BoxFuture<'a, StoreResult<()>>;
     /// Writes the version beside the live one, invisible.
-    fn stage<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, PortResult<()>>;
-    /// The pivot: makes the version live, in one transaction. `FENCED` if a higher fence was there.
-    fn commit<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, PortResult<()>>;
-    /// Removes the staged version and leaves a fenced tombstone; idempotent.
-    fn undo<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, PortResult<()>>;
-    /// Drops what only older versions need; idempotent.
-    fn finalise<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, PortResult<()>>;
+    fn stage<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, StoreResult<()>>;
+    /// The pivot: makes the version live and records `COMMITTED`, in one transaction. Yes if it is, or was, live already.
+    fn commit<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, StoreResult<()>>;
+    /// Removes what is staged above the ticket's previous version, and leaves a fenced tombstone.
+    fn undo<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>>;
+    /// Drops what only older versions need.
+    fn finalise<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>>;
 }
 
 /// A store that follows the relational one: graph, vector or cache.
+///
+/// Every call may be made again with the same arguments: the second one changes nothing and answers the same.
 pub trait ProjectionStore: Send + Sync {
     /// Which of the four.
     fn kind(&self) -> StoreKind;
-    /// Writes the version beside the live one, invisible; idempotent. `FENCED` if a higher fence was there.
-    fn stage<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, PortResult<()>>;
-    /// Removes it and leaves a fenced tombstone; idempotent.
-    fn undo<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, PortResult<()>>;
-    /// Drops older versions; idempotent.
-    fn finalise<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, PortResult<()>>;
+    /// Writes the version beside the live one, invisible.
+    fn stage<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, StoreResult<()>>;
+    /// Removes what is staged above the ticket's previous version, and leaves a fenced tombstone.
+    fn undo<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>>;
+    /// Drops every version older than the ticket's.
+    fn finalise<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>>;
 }
 
 /// Reads documents: parts of exactly one version, or nothing.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Failure;
 use crate::document::{Op, Sequence};
 use crate::ids::{Digest, DocumentId, EventId, TraceId};
 
@@ -48,6 +49,8 @@ pub struct Ticket {
     pub version: i64,
     /// Given out by the relational store, rising.
     pub fence: i64,
+    /// The version that was live when the ticket was given out; 0 if there was none. An undo removes everything above it.
+    pub previous: i64,
     /// The event it came with.
     pub event: EventId,
     /// Its trace.
@@ -59,6 +62,8 @@ pub struct Ticket {
 pub enum Begun {
     /// Go on under this ticket.
     Go(Ticket),
+    /// This very event made this content live under this ticket (an answer was lost, or a worker died): only the rest is to be done.
+    Committed(Ticket),
     /// The same content is live: nothing to do.
     Unchanged {
         /// The live version.
@@ -70,6 +75,28 @@ pub enum Begun {
         version: i64,
     },
 }
+
+/// Why a store did not answer yes.
+///
+/// The saga goes another way on each of these, so a store must be honest about which one it was.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreFault {
+    /// The store has seen a higher fence for the document: this writer lost its claim. Nothing happened there.
+    #[error("another worker took the document over")]
+    Fenced,
+    /// The request never left (no connection, breaker open). Nothing happened there.
+    #[error("{0}")]
+    Unreachable(Failure),
+    /// The request left and no answer came: it may or may not have happened.
+    #[error("{0}")]
+    Unknown(Failure),
+    /// The store answered no. Nothing happened there.
+    #[error("{0}")]
+    Refused(Failure),
+}
+
+/// What a store answers to the saga.
+pub type StoreResult<T> = Result<T, StoreFault>;
 
 /// Where a saga stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,4 +130,24 @@ pub enum SagaState {
     Fenced,
     /// A store is down: wait, do not compensate.
     Deferred,
+}
+
+impl SagaState {
+    /// Every state.
+    pub const ALL: [Self; 14] = [
+        Self::Accepted,
+        Self::Claimed,
+        Self::Prepared,
+        Self::Staging,
+        Self::Staged,
+        Self::Committed,
+        Self::Finalising,
+        Self::Done,
+        Self::Compensating,
+        Self::Aborted,
+        Self::Stuck,
+        Self::Superseded,
+        Self::Fenced,
+        Self::Deferred,
+    ];
 }
