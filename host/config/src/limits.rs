@@ -40,6 +40,11 @@ pub struct IntakeLimits {
     pub connections_max: usize,
     /// Milliseconds a webhook may wait for verification and the journal together. Over: 503.
     pub accept_ms_max: u64,
+    /// Webhooks of one source being answered at the same moment. Less than `plugin.webhook_queue_max`, so that one source
+    /// cannot take every place in it. Over: 429.
+    pub source_in_flight_max: usize,
+    /// Milliseconds a request with `wait=true` waits for its event to end. Over: 202 with the state so far.
+    pub wait_ms_max: u64,
     /// Milliseconds `serve` waits for calls in flight after SIGTERM.
     pub drain_ms_max: u64,
 }
@@ -55,6 +60,8 @@ impl Default for IntakeLimits {
             idle_ms_max: 75_000,
             connections_max: 4_096,
             accept_ms_max: 10_000,
+            source_in_flight_max: 768,
+            wait_ms_max: 60_000,
             drain_ms_max: 30_000,
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`WebhookVerifier`], [`ConnectorCalls`], [`PluginCatalog`] | plugin | app, direct |
 //! | [`Inbox`], [`WorkQueue`], [`EventReader`], [`DeadLetters`], [`Cursors`], [`ConnectorState`] | journal | app, direct, plugin |
+//! | [`Poller`] | direct | intake |
 //! | [`Blobs`] | stores | direct, plugin |
 //! | [`Embedder`], [`EmbeddingCache`] | pipeline, stores | pipeline |
 //! | [`RelationalStore`], [`ProjectionStore`] | stores | saga |
@@ -238,6 +239,12 @@ pub trait Cursors: Send + Sync {
     fn paused(&self) -> BoxFuture<'_, PortResult<Vec<SourceName>>>;
     /// Pauses or resumes a source; survives a restart.
     fn set_paused<'a>(&'a self, source: &'a SourceName, paused: bool) -> BoxFuture<'a, PortResult<()>>;
+}
+
+/// Whoever polls, asked to do it now.
+pub trait Poller: Send + Sync {
+    /// Polls the source as soon as possible instead of at its next turn; answers whether this host polls it at all.
+    fn poll_now(&self, source: &SourceName) -> bool;
 }
 
 /// The small store each source has for itself (`state` in the contract). Blocking: called from guest threads only.
