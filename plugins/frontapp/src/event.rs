@@ -188,7 +188,7 @@ pub fn api_type(webhook_type: Cow<'_, str>) -> Cow<'_, str> {
     })
 }
 
-impl<'a> Resource<'a> {
+impl Resource<'_> {
     /// Whether a message came with its content, not just its id and link.
     pub fn is_full_message(&self) -> bool {
         self.id.0.starts_with("msg_")

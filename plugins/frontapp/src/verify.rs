@@ -46,23 +46,19 @@ struct Inner<'a> {
 /// The rejection: no signature, a wrong one, an old one, or a secret that is not configured.
 pub fn judge(request: &Request, now: Instant) -> Result<Verdict, Rejection> {
     let signature = request.required_header("x-front-signature")?;
-    match request.header("x-front-request-timestamp") {
-        Some(timestamp) => {
-            let fresh = signature::fresh(now, timestamp, Unit::Milliseconds, WINDOW_S);
-            // An unreadable time is no signature at all; a stale one is said only to those who could sign it.
-            if fresh == Err(Rejection::MissingSignature) {
-                return Err(Rejection::MissingSignature);
-            }
-            signature::hmac_sha256_base64_over("webhook", &format!("{timestamp}:"), "", &[signature])?;
-            fresh?;
-            let probe = probe(request);
-            Ok(handshake(request, &probe).unwrap_or_else(|| accept(&probe, Product::Application)))
-        }
-        None => {
-            signature::hmac_sha1_base64_over("rule", "", "", &[signature])?;
-            Ok(accept(&probe(request), Product::Rule))
-        }
+    let Some(timestamp) = request.header("x-front-request-timestamp") else {
+        signature::hmac_sha1_base64_over("rule", "", "", &[signature])?;
+        return Ok(accept(&probe(request), Product::Rule));
+    };
+    let fresh = signature::fresh(now, timestamp, Unit::Milliseconds, WINDOW_S);
+    // An unreadable time is no signature at all; a stale one is said only to those who could sign it.
+    if fresh == Err(Rejection::MissingSignature) {
+        return Err(Rejection::MissingSignature);
     }
+    signature::hmac_sha256_base64_over("webhook", &format!("{timestamp}:"), "", &[signature])?;
+    fresh?;
+    let probe = probe(request);
+    Ok(handshake(request, &probe).unwrap_or_else(|| accept(&probe, Product::Application)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
