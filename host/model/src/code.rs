@@ -11,6 +11,12 @@ impl Code {
     pub const fn number(self) -> u16 {
         self.0
     }
+
+    /// Reads `APEX0007`; only codes that exist.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix("APEX")?.parse::<u16>().ok()?;
+        Self::ALL.iter().copied().find(|code| code.0 == number)
+    }
 }
 
 impl std::fmt::Display for Code {
