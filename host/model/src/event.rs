@@ -307,6 +307,9 @@ pub struct EventIssue {
 /// An event as `apex event show` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EventRecord {
+    /// Its place in arrival order, for paging with [`EventFilter::before`]; not shown.
+    #[serde(skip)]
+    pub position: i64,
     /// Its id.
     pub id: EventId,
     /// Its source.
