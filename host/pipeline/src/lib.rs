@@ -11,6 +11,7 @@ mod analysis;
 pub mod chunk;
 pub mod entities;
 mod hashing;
+mod minilm;
 pub mod model_fetch;
 mod pipeline;
 pub mod sentence;
@@ -18,5 +19,6 @@ pub mod text;
 mod token;
 
 pub use hashing::HashEmbedder;
+pub use minilm::{MiniLm, MiniLmOptions, ModelError};
 pub use pipeline::{Pipeline, Prepare};
 pub use token::TokenCounter;

@@ -1,0 +1,186 @@
+//! The forward pass of all-MiniLM-L6-v2: a BERT encoder of 6 layers and 12 heads, mean pooling, unit length
+//! (Devlin et al. 2018; the model's card on pooling and normalisation).
+//!
+//! The texts of a batch stand one below the other in one matrix, without padding: a row is a token. Only attention looks
+//! at one text at a time. So a vector does not depend on the batch it was made in, and no work is done for padding.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Result, Tensor};
+use candle_nn::ops::{layer_norm, softmax_last_dim};
+
+use super::elementwise::{AddBias, AddBiasGelu};
+use super::{DIMENSIONS, ModelError, weights};
+use crate::model_fetch;
+
+const LAYERS: usize = 6;
+const HEADS: usize = 12;
+const HEAD_WIDTH: usize = DIMENSIONS / HEADS;
+/// `layer_norm_eps` of the model's `config.json`.
+const EPSILON: f32 = 1e-12;
+
+/// The weights, ready to compute with.
+pub struct Bert {
+    words: Tensor,
+    positions: Tensor,
+    token_type: Vec<f32>,
+    norm: Norm,
+    layers: Vec<Layer>,
+}
+
+struct Layer {
+    /// Query, key and value side by side: one product instead of three. Queries are already divided by √head width.
+    attention: Linear,
+    attention_out: Linear,
+    attention_norm: Norm,
+    widen: Linear,
+    narrow: Linear,
+    norm: Norm,
+}
+
+struct Linear {
+    /// `[in, out]`
+    weight: Tensor,
+    bias: Vec<f32>,
+}
+
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Bert {
+    /// Reads the weights from `dir` and checks their digest.
+    pub fn load(dir: &Path) -> std::result::Result<Self, ModelError> {
+        let file = dir.join(model_fetch::WEIGHTS_FILE);
+        let tensors = weights::read(&file, model_fetch::WEIGHTS_SHA256)?;
+        Self::build(&Named { tensors }).map_err(|error| ModelError::Corrupt { file, why: error.to_string() })
+    }
+
+    fn build(named: &Named) -> Result<Self> {
+        let layers =
+            (0..LAYERS).map(|layer| Layer::build(named, &format!("encoder.layer.{layer}"))).collect::<Result<_>>()?;
+        Ok(Self {
+            words: named.get("embeddings.word_embeddings.weight")?,
+            positions: named.get("embeddings.position_embeddings.weight")?,
+            token_type: named.get("embeddings.token_type_embeddings.weight")?.get(0)?.to_vec1()?,
+            norm: named.norm("embeddings.LayerNorm")?,
+            layers,
+        })
+    }
+
+    /// One unit-length vector a text; each text is its token ids, the model's marks included.
+    pub fn embed(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let ids: Vec<u32> = texts.iter().flat_map(|ids| ids.iter().copied()).collect();
+        let positions: Vec<u32> = texts.iter().flat_map(|ids| (0..).zip(*ids).map(|(place, _)| place)).collect();
+        let rows = ids.len();
+        let hidden = self.words.index_select(&Tensor::from_vec(ids, rows, &Device::Cpu)?, 0)?;
+        let hidden = (hidden + self.positions.index_select(&Tensor::from_vec(positions, rows, &Device::Cpu)?, 0)?)?;
+        hidden.inplace_op1(&AddBias(&self.token_type))?;
+        let mut hidden = self.norm.apply(&hidden)?;
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        for layer in &self.layers {
+            hidden = layer.apply(&hidden, &lengths)?;
+        }
+        let mut start = 0;
+        lengths
+            .iter()
+            .map(|&length| {
+                let mean = hidden.narrow(0, start, length)?.mean(0)?.to_vec1::<f32>()?;
+                start += length;
+                Ok(unit(mean))
+            })
+            .collect()
+    }
+}
+
+impl Layer {
+    fn build(named: &Named, prefix: &str) -> Result<Self> {
+        let scale = 1.0 / (HEAD_WIDTH as f64).sqrt();
+        let part = |name: &str, scale: f64| -> Result<(Tensor, Tensor)> {
+            let prefix = format!("{prefix}.attention.self.{name}");
+            Ok(((named.get(&format!("{prefix}.weight"))? * scale)?, (named.get(&format!("{prefix}.bias"))? * scale)?))
+        };
+        let (query, query_bias) = part("query", scale)?;
+        let (key, key_bias) = part("key", 1.0)?;
+        let (value, value_bias) = part("value", 1.0)?;
+        let weight = Tensor::cat(&[query, key, value], 0)?;
+        let bias = Tensor::cat(&[query_bias, key_bias, value_bias], 0)?;
+        Ok(Self {
+            attention: Linear::new(&weight, &bias)?,
+            attention_out: named.linear(&format!("{prefix}.attention.output.dense"))?,
+            attention_norm: named.norm(&format!("{prefix}.attention.output.LayerNorm"))?,
+            widen: named.linear(&format!("{prefix}.intermediate.dense"))?,
+            narrow: named.linear(&format!("{prefix}.output.dense"))?,
+            norm: named.norm(&format!("{prefix}.output.LayerNorm"))?,
+        })
+    }
+
+    fn apply(&self, hidden: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+        let together = self.attention.apply(hidden)?;
+        let mut start = 0;
+        let mut contexts = Vec::with_capacity(lengths.len());
+        for &length in lengths {
+            contexts.push(attend(&together.narrow(0, start, length)?, length)?);
+            start += length;
+        }
+        let context = Tensor::cat(&contexts, 0)?;
+        let attended = self.attention_norm.apply(&(self.attention_out.apply(&context)? + hidden)?)?;
+        let wide = attended.matmul(&self.widen.weight)?;
+        wide.inplace_op1(&AddBiasGelu(&self.widen.bias))?;
+        self.norm.apply(&(self.narrow.apply(&wide)? + attended)?)
+    }
+}
+
+/// Attention within one text: `[length, 3 × 384]` → `[length, 384]`.
+fn attend(together: &Tensor, length: usize) -> Result<Tensor> {
+    let heads = together.reshape((length, 3, HEADS, HEAD_WIDTH))?.permute((1, 2, 0, 3))?.contiguous()?;
+    let (query, key, value) = (heads.get(0)?, heads.get(1)?, heads.get(2)?);
+    let scores = softmax_last_dim(&query.matmul(&key.t()?)?)?;
+    scores.matmul(&value)?.transpose(0, 1)?.reshape((length, DIMENSIONS))
+}
+
+impl Linear {
+    /// Takes a weight as stored, `[out, in]`.
+    fn new(weight: &Tensor, bias: &Tensor) -> Result<Self> {
+        Ok(Self { weight: weight.t()?.contiguous()?, bias: bias.to_vec1()? })
+    }
+
+    fn apply(&self, rows: &Tensor) -> Result<Tensor> {
+        let product = rows.matmul(&self.weight)?;
+        product.inplace_op1(&AddBias(&self.bias))?;
+        Ok(product)
+    }
+}
+
+impl Norm {
+    fn apply(&self, rows: &Tensor) -> Result<Tensor> {
+        layer_norm(rows, &self.weight, &self.bias, EPSILON)
+    }
+}
+
+/// The file's tensors by name.
+struct Named {
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Named {
+    fn get(&self, name: &str) -> Result<Tensor> {
+        self.tensors.get(name).cloned().ok_or_else(|| candle_core::Error::Msg(format!("tensor `{name}` is missing")))
+    }
+
+    fn linear(&self, prefix: &str) -> Result<Linear> {
+        Linear::new(&self.get(&format!("{prefix}.weight"))?, &self.get(&format!("{prefix}.bias"))?)
+    }
+
+    fn norm(&self, prefix: &str) -> Result<Norm> {
+        Ok(Norm { weight: self.get(&format!("{prefix}.weight"))?, bias: self.get(&format!("{prefix}.bias"))? })
+    }
+}
+
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
+    vector.iter_mut().for_each(|value| *value /= length);
+    vector
+}

@@ -1,0 +1,277 @@
+//! The embedder's thread: takes calls from the queue, mixes their texts into batches, computes, answers.
+//!
+//! Short texts go first, so that a question does not wait for a whole document; every batch a text has waited for makes
+//! it as good as shorter, so that none waits for ever.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::bert::Bert;
+use super::{MiniLmOptions, ModelError};
+use crate::model_fetch;
+use crate::token::{MODEL_TOKENS_MAX, TokenCounter};
+
+/// Tokens of one batch: enough to keep the processor busy, few enough that a question waits a fraction of a second.
+const BATCH_TOKENS_MAX: usize = 1_024;
+/// By how many tokens a text counts as shorter for each batch it has waited for.
+const TOKENS_PER_ROUND: usize = 64;
+/// Of 0 to 99; on Linux a niceness of 15: other threads get the processor first, but this one never starves.
+const LOW_PRIORITY: u8 = 10;
+
+type Answer = Result<Vec<Vec<f32>>, ModelError>;
+
+/// One call.
+pub struct Request {
+    texts: Vec<String>,
+    reply: oneshot::Sender<Answer>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Request {
+    /// A call that holds its place in the queue until it is answered.
+    pub fn new(texts: Vec<String>, reply: oneshot::Sender<Answer>, permit: OwnedSemaphorePermit) -> Self {
+        Self { texts, reply, _permit: permit }
+    }
+}
+
+/// A call whose texts are being embedded.
+struct Open {
+    request: Request,
+    vectors: Vec<Vec<f32>>,
+    left: usize,
+}
+
+/// A text that waits for a batch.
+struct Waiting {
+    call: u64,
+    place: usize,
+    ids: Vec<u32>,
+    rounds: usize,
+}
+
+/// The thread's state.
+pub struct Worker {
+    options: MiniLmOptions,
+    counter: TokenCounter,
+    pool: rayon::ThreadPool,
+    model: Option<Bert>,
+    open: VecDeque<(u64, Open)>,
+    waiting: Vec<Waiting>,
+    calls: u64,
+}
+
+impl Worker {
+    /// Starts the thread; it ends when the other end of the queue is dropped and all is answered.
+    pub fn start(options: MiniLmOptions, counter: TokenCounter, queue: Receiver<Request>) -> Result<(), ModelError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads.max(1))
+            .thread_name(|index| format!("embed-{index}"))
+            .start_handler(|_| lower_priority())
+            .build()
+            .map_err(|error| ModelError::Stopped(error.to_string()))?;
+        let worker = Self { options, counter, pool, model: None, open: VecDeque::new(), waiting: Vec::new(), calls: 0 };
+        std::thread::Builder::new()
+            .name("embed".into())
+            .spawn(move || worker.run(&queue))
+            .map(drop)
+            .map_err(|error| ModelError::Stopped(error.to_string()))
+    }
+
+    fn run(mut self, queue: &Receiver<Request>) {
+        lower_priority();
+        loop {
+            if self.waiting.is_empty() {
+                match queue.recv_timeout(self.patience()) {
+                    Ok(request) => self.admit(request),
+                    Err(RecvTimeoutError::Timeout) => self.model = None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            while let Ok(request) = queue.try_recv() {
+                self.admit(request);
+            }
+            self.round();
+        }
+    }
+
+    /// How long to wait for a call before the weights are let go; without weights there is nothing to let go.
+    fn patience(&self) -> Duration {
+        if self.model.is_some() { self.options.unload_after } else { Duration::from_secs(3_600) }
+    }
+
+    /// Takes a call in: its texts become token ids.
+    fn admit(&mut self, request: Request) {
+        match self.encode(&request.texts) {
+            Ok(encoded) => {
+                let call = self.calls;
+                self.calls += 1;
+                let waiting = (0..).zip(encoded).map(|(place, ids)| Waiting { call, place, ids, rounds: 0 });
+                self.waiting.extend(waiting);
+                let left = request.texts.len();
+                self.open.push_back((call, Open { request, vectors: vec![Vec::new(); left], left }));
+            }
+            // Whoever asked may be gone; then nobody misses the answer.
+            Err(error) => drop(request.reply.send(Err(error))),
+        }
+    }
+
+    fn encode(&mut self, texts: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
+        if self.model.is_none() {
+            self.model = Some(self.pool.install(|| Bert::load(&self.options.dir))?);
+        }
+        let tokenizer = self.counter.tokenizer().ok_or_else(|| {
+            let file = self.options.dir.join(model_fetch::TOKENIZER_FILE);
+            if file.is_file() {
+                ModelError::Corrupt { file, why: "it is no tokenizer".to_owned() }
+            } else {
+                ModelError::Missing(file)
+            }
+        })?;
+        texts
+            .iter()
+            .map(|text| {
+                let encoding = tokenizer
+                    .encode_fast(text.as_str(), true)
+                    .map_err(|error| ModelError::Compute(error.to_string()))?;
+                Ok(shortened(encoding.get_ids()))
+            })
+            .collect()
+    }
+
+    /// Embeds one batch and answers the calls that are complete with it.
+    fn round(&mut self) {
+        let Some(model) = &self.model else {
+            return;
+        };
+        let batch = next_batch(&mut self.waiting, self.options.batch_texts_max);
+        let ids: Vec<&[u32]> = batch.iter().map(|text| text.ids.as_slice()).collect();
+        if ids.is_empty() {
+            return;
+        }
+        match self.pool.install(|| model.embed(&ids)) {
+            Ok(vectors) => batch.iter().zip(vectors).for_each(|(text, vector)| self.keep(text, vector)),
+            Err(error) => {
+                let error = ModelError::Compute(error.to_string());
+                batch.iter().for_each(|text| self.give_up(text.call, &error));
+            }
+        }
+    }
+
+    fn keep(&mut self, text: &Waiting, vector: Vec<f32>) {
+        let Some(at) = self.open.iter().position(|(call, _)| *call == text.call) else {
+            return;
+        };
+        if let Some((_, open)) = self.open.get_mut(at) {
+            if let Some(slot) = open.vectors.get_mut(text.place) {
+                *slot = vector;
+            }
+            open.left = open.left.saturating_sub(1);
+            if open.left > 0 {
+                return;
+            }
+        }
+        if let Some((_, open)) = self.open.remove(at) {
+            drop(open.request.reply.send(Ok(open.vectors)));
+        }
+    }
+
+    fn give_up(&mut self, call: u64, error: &ModelError) {
+        self.waiting.retain(|text| text.call != call);
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == call)
+            && let Some((_, open)) = self.open.remove(at)
+        {
+            drop(open.request.reply.send(Err(error.clone())));
+        }
+    }
+}
+
+/// Takes the texts that go next out of `waiting`.
+fn next_batch(waiting: &mut Vec<Waiting>, texts_max: usize) -> Vec<Waiting> {
+    waiting.sort_by_key(|text| (text.ids.len().saturating_sub(text.rounds * TOKENS_PER_ROUND), text.call, text.place));
+    let mut tokens = 0;
+    let fitting = waiting.iter().take(texts_max.max(1)).take_while(|text| {
+        tokens += text.ids.len();
+        tokens <= BATCH_TOKENS_MAX
+    });
+    let take = fitting.count().max(1).min(waiting.len());
+    let batch = waiting.drain(..take).collect();
+    waiting.iter_mut().for_each(|text| text.rounds += 1);
+    batch
+}
+
+/// At most as many ids as the model reads, its closing mark kept.
+fn shortened(ids: &[u32]) -> Vec<u32> {
+    match (ids.get(..MODEL_TOKENS_MAX - 1), ids.last()) {
+        (Some(front), Some(&mark)) if ids.len() > MODEL_TOKENS_MAX => front.iter().copied().chain([mark]).collect(),
+        _ => ids.to_vec(),
+    }
+}
+
+/// Makes way for threads that answer requests. A system that does not allow it costs latency, not function.
+fn lower_priority() {
+    let Ok(value) = LOW_PRIORITY.try_into() else {
+        return;
+    };
+    if let Err(error) = set_current_thread_priority(ThreadPriority::Crossplatform(value)) {
+        tracing::debug!(?error, "the embedding threads keep the normal priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn text(call: u64, tokens: usize, rounds: usize) -> Waiting {
+        Waiting { call, place: 0, ids: vec![0; tokens], rounds }
+    }
+
+    fn calls(batch: &[Waiting]) -> Vec<u64> {
+        batch.iter().map(|text| text.call).collect()
+    }
+
+    #[test]
+    fn short_texts_go_first_within_both_bounds() {
+        let mut waiting = vec![text(1, 256, 0), text(2, 10, 0), text(3, 900, 0), text(4, 20, 0), text(5, 10, 0)];
+        assert_eq!(calls(&next_batch(&mut waiting, 3)), [2, 5, 4]);
+        assert_eq!(calls(&next_batch(&mut waiting, 3)), [1], "with 900 more it would be over the tokens of a batch");
+        assert_eq!(calls(&next_batch(&mut waiting, 3)), [3]);
+        assert!(next_batch(&mut waiting, 3).is_empty());
+    }
+
+    #[test]
+    fn a_long_text_does_not_wait_for_ever() {
+        let mut waiting = vec![text(0, 256, 0)];
+        let rounds = (1..100).find(|&call| {
+            waiting.extend((0..4).map(|_| text(call, 20, 0)));
+            calls(&next_batch(&mut waiting, 4)).contains(&0)
+        });
+        assert_eq!(rounds, Some(5), "after four rounds 256 tokens count as none");
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_keeps_its_closing_mark() {
+        let ids: Vec<u32> = (0..300).collect();
+        let short = shortened(&ids);
+        assert_eq!((short.len(), short.first(), short.last()), (256, Some(&0), Some(&299)));
+        assert_eq!(shortened(&[1, 2]), [1, 2]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_priority_is_lowered() {
+        std::thread::spawn(|| {
+            lower_priority();
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            // Field 19 of proc_pid_stat(5) is the niceness; the name in field 2 may hold blanks.
+            let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
+            assert_eq!(niceness, "15");
+        })
+        .join()
+        .unwrap();
+    }
+}
