@@ -51,9 +51,11 @@ pub fn conversation(document: &mut Document, conversation: &Resource) -> Option<
     if let Some(who) = conversation.recipient.as_deref().and_then(|who| person(document, who)) {
         document.add_relation(key.clone(), "with", who);
     }
-    for (kind, relation, things) in
-        [("tag", "tagged", &conversation.tags), ("inbox", "in_inbox", &conversation.inboxes), ("link", "linked_to", &conversation.topics)]
-    {
+    for (kind, relation, things) in [
+        ("tag", "tagged", &conversation.tags),
+        ("inbox", "in_inbox", &conversation.inboxes),
+        ("link", "linked_to", &conversation.topics),
+    ] {
         for thing in &things.0 {
             if let Some(thing) = resource(document, kind, thing) {
                 document.add_relation(key.clone(), relation, thing);

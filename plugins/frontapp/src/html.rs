@@ -5,8 +5,27 @@
 const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
 /// Elements that start a new line.
 const BLOCKS: [&str; 21] = [
-    "address", "article", "blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
-    "ol", "p", "table", "tr", "ul",
+    "address",
+    "article",
+    "blockquote",
+    "br",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "table",
+    "tr",
+    "ul",
 ];
 
 /// The readable text of a piece of HTML.
@@ -32,8 +51,12 @@ fn after_tag<'a>(from_tag: &'a str, text: &mut Lines) -> &'a str {
         return from_tag;
     };
     let closing = tag.starts_with('/');
-    let name: String =
-        tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let name: String = tag
+        .trim_start_matches('/')
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
     if HIDDEN.contains(&name.as_str()) && !closing && !tag.ends_with('/') {
         return after_element(rest, &name);
     }
@@ -103,7 +126,10 @@ fn decode(raw: &str) -> String {
     let mut rest = raw;
     while let Some((before, from_name)) = rest.split_once('&') {
         text.push_str(before);
-        let found = from_name.split_once(';').filter(|(name, _)| name.len() <= 8).and_then(|(name, after)| Some((reference(name)?, after)));
+        let found = from_name
+            .split_once(';')
+            .filter(|(name, _)| name.len() <= 8)
+            .and_then(|(name, after)| Some((reference(name)?, after)));
         if let Some((c, after)) = found {
             text.push(c);
             rest = after;
@@ -167,7 +193,10 @@ mod tests {
         let html = "<html><head><title>x</title><STYLE>p{color:red}</style></head><body><p>Hello&nbsp;Jane,</p>\n\
             <p>load <b>4455667</b> is\n  late &amp; waiting</p><!-- <p>hidden</p> --><ul><li>one</li><li>two</li></ul>\
             <table><tr><td>Rate</td><td>$1,850.00</td></tr></table>Regards<br/>Bob</body></html>";
-        assert_eq!(to_text(html), "Hello Jane,\nload 4455667 is late & waiting\none\ntwo\nRate $1,850.00\nRegards\nBob");
+        assert_eq!(
+            to_text(html),
+            "Hello Jane,\nload 4455667 is late & waiting\none\ntwo\nRate $1,850.00\nRegards\nBob"
+        );
     }
 
     #[test]

@@ -10,9 +10,9 @@ const SEQUENCE_END: u128 = 10_u128.pow(38);
 /// community.front.com). Absent if the id has another form or is too large to be a sequence.
 pub fn sequence(event_id: &str) -> Option<u128> {
     let digits = event_id.strip_prefix("evt_").filter(|digits| !digits.is_empty())?;
-    let number = digits.chars().try_fold(0_u128, |number, digit| {
-        number.checked_mul(36)?.checked_add(u128::from(digit.to_digit(36)?))
-    });
+    let number = digits
+        .chars()
+        .try_fold(0_u128, |number, digit| number.checked_mul(36)?.checked_add(u128::from(digit.to_digit(36)?)));
     number.filter(|number| *number < SEQUENCE_END)
 }
 

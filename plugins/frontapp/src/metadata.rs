@@ -84,14 +84,18 @@ const LISTED_MAX: usize = 50;
 pub fn json(event: &Event, around: Around, target: Option<&Resource>) -> String {
     let conversation = event.conversation.as_ref();
     let data = event.target.as_ref().map_or(&[][..], |target| &target.data.0);
-    let created = target.and_then(|thing| thing.created_at.or(thing.posted_at)).or(conversation.and_then(|thing| thing.created_at));
+    let created = target
+        .and_then(|thing| thing.created_at.or(thing.posted_at))
+        .or(conversation.and_then(|thing| thing.created_at));
     let metadata = Metadata {
         event_id: &event.id.0,
         event_type: around.event_type,
         webhook_type: around.webhook_type,
         company: around.company,
         conversation_id: conversation.and_then(|thing| thing.id.some()),
-        status: conversation.and_then(|thing| thing.status.some()).map(|status| crate::parse::status(around.event_type, status)),
+        status: conversation
+            .and_then(|thing| thing.status.some())
+            .map(|status| crate::parse::status(around.event_type, status)),
         source_type: event.source.as_ref().and_then(|end| end.meta.kind.some()),
         target_type: event.target.as_ref().and_then(|end| end.meta.kind.some()),
         target_ids: data.iter().filter_map(|thing| thing.id.some()).take(LISTED_MAX).collect(),
@@ -104,8 +108,11 @@ pub fn json(event: &Event, around: Around, target: Option<&Resource>) -> String 
             conversation: conversation.and_then(|thing| thing.links.own.some()),
             target: data.first().and_then(|thing| thing.links.own.some()),
         },
-        attachments: target.map_or_else(Vec::new, |target| target.attachments.0.iter().take(LISTED_MAX).map(attached).collect()),
-        custom_fields: conversation.and_then(|thing| thing.custom_fields).filter(|fields| fields.get().len() <= CUSTOM_BYTES_MAX),
+        attachments: target
+            .map_or_else(Vec::new, |target| target.attachments.0.iter().take(LISTED_MAX).map(attached).collect()),
+        custom_fields: conversation
+            .and_then(|thing| thing.custom_fields)
+            .filter(|fields| fields.get().len() <= CUSTOM_BYTES_MAX),
     };
     serde_json::to_string(&metadata).unwrap_or_else(|_| "{}".to_owned())
 }

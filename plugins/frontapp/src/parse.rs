@@ -15,11 +15,15 @@ const TITLE_CHARS: usize = 80;
 /// # Errors
 /// `permanent`: the body is no JSON object (`bad-json`) or names no event (`no-event-id`).
 pub fn documents(body: &[u8]) -> Result<Vec<Document>, Fault> {
-    let event: Event = serde_json::from_slice(body)
-        .map_err(|error| Fault::permanent("bad-json", format!("the body is not a Front event: {error}; check what sent it")))?;
+    let event: Event = serde_json::from_slice(body).map_err(|error| {
+        Fault::permanent("bad-json", format!("the body is not a Front event: {error}; check what sent it"))
+    })?;
     let (event, webhook_type, company) = event.unwrapped();
     if !ids::is_usable(&event.id.0) {
-        return Err(Fault::permanent("no-event-id", "the body names no event: `id` (or `payload.id`) is missing or too long"));
+        return Err(Fault::permanent(
+            "no-event-id",
+            "the body names no event: `id` (or `payload.id`) is missing or too long",
+        ));
     }
     let event_type = event.event_type(&webhook_type);
     let around = Around {
@@ -101,7 +105,8 @@ fn relate_message(document: &mut Document, event: &Event, message: &Resource, ke
     if let Some(about) = event.conversation.as_ref().and_then(|about| entities::conversation(document, about)) {
         document.add_relation(key, "part_of", about);
     }
-    for inbox in entities::end(document, event.source.as_ref()).into_iter().filter(|found| found.starts_with("inbox:")) {
+    for inbox in entities::end(document, event.source.as_ref()).into_iter().filter(|found| found.starts_with("inbox:"))
+    {
         document.add_relation(key, "in_inbox", inbox);
     }
 }
@@ -119,7 +124,8 @@ fn comment_document(event: &Event, around: Around, comment: &Resource) -> Docume
         if let Some(who) = comment.author.as_deref().and_then(|author| entities::person(&mut document, author)) {
             document.add_relation(key.clone(), "sent_by", who);
         }
-        if let Some(about) = event.conversation.as_ref().and_then(|about| entities::conversation(&mut document, about)) {
+        if let Some(about) = event.conversation.as_ref().and_then(|about| entities::conversation(&mut document, about))
+        {
             document.add_relation(key, "part_of", about);
         }
     }
@@ -128,8 +134,13 @@ fn comment_document(event: &Event, around: Around, comment: &Resource) -> Docume
 
 fn conversation_document(event: &Event, around: Around, conversation: &Resource) -> Document {
     let status = status(around.event_type, conversation.status.0.trim());
-    let title = conversation.subject.some().map_or_else(|| format!("Conversation {}", conversation.id.0.trim()), one_line);
-    let mut content = vec![title.clone(), prose::sentence(event, around.event_type), format!("Status: {}.", status.replace('_', " "))];
+    let title =
+        conversation.subject.some().map_or_else(|| format!("Conversation {}", conversation.id.0.trim()), one_line);
+    let mut content = vec![
+        title.clone(),
+        prose::sentence(event, around.event_type),
+        format!("Status: {}.", status.replace('_', " ")),
+    ];
     let mut say = |label: &str, names: Vec<String>| {
         if !names.is_empty() {
             content.push(format!("{label}: {}.", names.join(", ")));
@@ -140,7 +151,8 @@ fn conversation_document(event: &Event, around: Around, conversation: &Resource)
     say("Tags", conversation.tags.0.iter().filter_map(name).collect());
     say("Inboxes", conversation.inboxes.0.iter().filter_map(name).collect());
     say("Links", conversation.topics.0.iter().filter_map(name).collect());
-    let document = Document::new(conversation.id.0.trim(), describe::CONVERSATION).title(title).text(content.join("\n"));
+    let document =
+        Document::new(conversation.id.0.trim(), describe::CONVERSATION).title(title).text(content.join("\n"));
     let mut document = document.metadata(metadata::json(event, around, None));
     let key = entities::conversation(&mut document, conversation);
     relate_ends(&mut document, event, around.event_type, key);

@@ -63,7 +63,10 @@ pub fn sentence(event: &Event, event_type: &str) -> String {
     let who = who(event.source.as_ref());
     let Some(said) = SAID.iter().find(|said| said.kind == event_type) else {
         let words = event_type.replace('_', " ");
-        return format!("{who} caused the event {}.", if words.trim().is_empty() { "without a type" } else { words.trim() });
+        return format!(
+            "{who} caused the event {}.",
+            if words.trim().is_empty() { "without a type" } else { words.trim() }
+        );
     };
     let mut sentence = said.what.replace("{who}", &who);
     let targets = names(event.target.as_ref());
@@ -94,7 +97,9 @@ fn who(source: Option<&End>) -> String {
 }
 
 fn names(end: Option<&End>) -> Vec<String> {
-    end.map_or_else(Vec::new, |end| end.data.0.iter().filter_map(Resource::label).map(|name| name.trim().to_owned()).collect())
+    end.map_or_else(Vec::new, |end| {
+        end.data.0.iter().filter_map(Resource::label).map(|name| name.trim().to_owned()).collect()
+    })
 }
 
 #[cfg(test)]
@@ -108,16 +113,25 @@ mod tests {
         sentence(&serde_json::from_str::<Event>(&json).unwrap(), kind)
     }
 
-    const JANE: &str = r#","source":{"_meta":{"type":"teammate"},"data":{"id":"tea_1","first_name":"Jane","last_name":"Doe"}}"#;
+    const JANE: &str =
+        r#","source":{"_meta":{"type":"teammate"},"data":{"id":"tea_1","first_name":"Jane","last_name":"Doe"}}"#;
 
     #[test]
     fn sources_and_targets_are_named() {
-        let to_bob = format!(r#"{JANE},"target":{{"_meta":{{"type":"teammate"}},"data":{{"id":"tea_2","email":"bob@example.com"}}}}"#);
+        let to_bob = format!(
+            r#"{JANE},"target":{{"_meta":{{"type":"teammate"}},"data":{{"id":"tea_2","email":"bob@example.com"}}}}"#
+        );
         assert_eq!(say("assign", &to_bob), "Jane Doe assigned the conversation to bob@example.com.");
-        let inboxes = format!(r#"{JANE},"target":{{"_meta":{{"type":"inboxes"}},"data":[{{"id":"inb_1","name":"Ops"}},{{"id":"inb_2"}}]}}"#);
+        let inboxes = format!(
+            r#"{JANE},"target":{{"_meta":{{"type":"inboxes"}},"data":[{{"id":"inb_1","name":"Ops"}},{{"id":"inb_2"}}]}}"#
+        );
         assert_eq!(say("move", &inboxes), "Jane Doe moved the conversation to Ops, inb_2.");
-        let merged = format!(r#"{JANE},"target":{{"_meta":{{"type":"deleted_conversation_ids"}},"data":["cnv_2","cnv_3"]}}"#);
-        assert_eq!(say("conversations_merged", &merged), "Jane Doe merged other conversations into this one: cnv_2, cnv_3.");
+        let merged =
+            format!(r#"{JANE},"target":{{"_meta":{{"type":"deleted_conversation_ids"}},"data":["cnv_2","cnv_3"]}}"#);
+        assert_eq!(
+            say("conversations_merged", &merged),
+            "Jane Doe merged other conversations into this one: cnv_2, cnv_3."
+        );
         let rule = r#","source":{"_meta":{"type":"rule"},"data":{"id":"rul_1","name":"Night shift"}}"#;
         assert_eq!(say("archive", rule), "The rule Night shift archived the conversation.");
         assert_eq!(say("trash", ""), "Someone moved the conversation to the trash.");
@@ -127,11 +141,41 @@ mod tests {
     #[test]
     fn every_type_of_the_api_has_words_of_its_own() {
         let api = [
-            "assign", "unassign", "archive", "reopen", "trash", "restore", "reminder", "comment", "mention", "inbound",
-            "outbound", "out_reply", "move", "forward", "tag", "untag", "sending_error", "message_bounce_error",
-            "conversations_merged", "link_added", "link_removed", "custom_field_updated", "macro_triggered",
-            "topic_identified", "ticket_status_update", "call_started", "call_abandoned", "call_queued", "call_on_hold",
-            "call_resumed", "call_connected", "call_missed", "call_hangup", "call_transferred", "call_transcript_added",
+            "assign",
+            "unassign",
+            "archive",
+            "reopen",
+            "trash",
+            "restore",
+            "reminder",
+            "comment",
+            "mention",
+            "inbound",
+            "outbound",
+            "out_reply",
+            "move",
+            "forward",
+            "tag",
+            "untag",
+            "sending_error",
+            "message_bounce_error",
+            "conversations_merged",
+            "link_added",
+            "link_removed",
+            "custom_field_updated",
+            "macro_triggered",
+            "topic_identified",
+            "ticket_status_update",
+            "call_started",
+            "call_abandoned",
+            "call_queued",
+            "call_on_hold",
+            "call_resumed",
+            "call_connected",
+            "call_missed",
+            "call_hangup",
+            "call_transferred",
+            "call_transcript_added",
             "call_voicemail_transcript_added",
         ];
         let mut sentences: Vec<String> = api.iter().map(|kind| say(kind, JANE)).collect();

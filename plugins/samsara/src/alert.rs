@@ -21,7 +21,13 @@ pub fn incident(event: &Event) -> Document {
     };
     let id = if id.chars().count() > 200 { format!("event:{}", event.id) } else { id };
     let resolved = data.get("isResolved").and_then(Value::as_bool).unwrap_or(false);
-    let conditions: Vec<String> = data.get("conditions").and_then(Value::as_array).into_iter().flatten().filter_map(|one| walk::text(one.get("description"))).collect();
+    let conditions: Vec<String> = data
+        .get("conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|one| walk::text(one.get("description")))
+        .collect();
     let state = if resolved { "Alert resolved" } else { "Alert" };
     let what = if conditions.is_empty() { state.to_owned() } else { format!("{state}, {}", conditions.join(" and ")) };
     let document = told(Document::new(id, KIND), &what, &walk::names(data), data);
@@ -41,7 +47,8 @@ pub fn first_generation(event: &Event) -> Document {
     let id = if id.chars().count() > 200 { format!("event:{}", event.id) } else { id };
     let resolved = data.get("resolved").and_then(Value::as_bool).unwrap_or(false);
     let state = if resolved { "Alert resolved" } else { "Alert" };
-    let what = walk::text(data.get("alertConditionDescription")).map_or_else(|| state.to_owned(), |what| format!("{state}, {what}"));
+    let what = walk::text(data.get("alertConditionDescription"))
+        .map_or_else(|| state.to_owned(), |what| format!("{state}, {what}"));
     let document = told(Document::new(id, KIND), &what, &walk::names(data), data);
     ordered(document, event.sent_ms, occurred(event))
 }

@@ -53,8 +53,9 @@ impl Settings {
     /// `bad-config`, pointing at the key.
     pub fn read(json: &str) -> Result<Self, Fault> {
         let json = if json.trim().is_empty() { "{}" } else { json };
-        let settings: Self = serde_json::from_str(json)
-            .map_err(|error| Fault::bad_config("", format!("the config table cannot be read: {error}; compare it with the README")))?;
+        let settings: Self = serde_json::from_str(json).map_err(|error| {
+            Fault::bad_config("", format!("the config table cannot be read: {error}; compare it with the README"))
+        })?;
         settings.check()?;
         Ok(settings)
     }
@@ -62,7 +63,8 @@ impl Settings {
     fn check(&self) -> Result<(), Fault> {
         let wrong = |key: &str, what: &str| Err(Fault::bad_config(key, what));
         let host = self.base_url.strip_prefix("https://").or_else(|| self.base_url.strip_prefix("http://"));
-        if !host.is_some_and(|host| !host.is_empty() && !host.trim_end_matches('/').contains(['/', '?', '#', '@', ' '])) {
+        if !host.is_some_and(|host| !host.is_empty() && !host.trim_end_matches('/').contains(['/', '?', '#', '@', ' ']))
+        {
             return wrong("/base_url", "base_url must be http:// or https:// and a host, without a path");
         }
         if self.types.is_empty() || !self.types.iter().chain(&self.decorations).all(|name| is_word(name)) {
@@ -94,7 +96,8 @@ impl Settings {
     /// # Errors
     /// `bad-config`: the settings have changed and no longer hold these types.
     pub fn group(&self, slice: &str) -> Result<&[String], Fault> {
-        let gone = || Fault::bad_config("/types", format!("the slice `{slice}` is not among the configured types any more"));
+        let gone =
+            || Fault::bad_config("/types", format!("the slice `{slice}` is not among the configured types any more"));
         self.groups().into_iter().find(|types| slice_name(types) == slice).ok_or_else(gone)
     }
 }

@@ -6,8 +6,20 @@ use apex_sdk::prelude::*;
 pub fn description() -> Description {
     Description::new("samsara", env!("CARGO_PKG_VERSION"), "Vehicle statistics and alerts from Samsara")
         .documents(&[
-            "vehicle_stats", "alert", "vehicle_event", "route_event", "shipment_event", "vehicle", "driver", "address",
-            "driver_document", "dvir", "form", "issue", "work_order", "event",
+            "vehicle_stats",
+            "alert",
+            "vehicle_event",
+            "route_event",
+            "shipment_event",
+            "vehicle",
+            "driver",
+            "address",
+            "driver_document",
+            "dvir",
+            "form",
+            "issue",
+            "work_order",
+            "event",
         ])
         .entity("vehicle", &["vehicle-id"])
         .entity("driver", &["driver-id"])

@@ -68,15 +68,20 @@ pub fn documents(body: &[u8]) -> Result<Vec<Document>, Fault> {
 }
 
 fn read(body: &[u8]) -> Result<Event, Fault> {
-    let body: Body = serde_json::from_slice(body)
-        .map_err(|error| Fault::permanent("bad-json", format!("the body is not a Samsara event: {error}; check what sent it")))?;
+    let body: Body = serde_json::from_slice(body).map_err(|error| {
+        Fault::permanent("bad-json", format!("the body is not a Samsara event: {error}; check what sent it"))
+    })?;
     if !verify::is_usable(&body.event_id) {
-        return Err(Fault::permanent("no-event-id", "the body names no event: `eventId` is empty, too long, or has control characters"));
+        return Err(Fault::permanent(
+            "no-event-id",
+            "the body names no event: `eventId` is empty, too long, or has control characters",
+        ));
     }
     let raw = body.data.or(body.event);
     let data = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null);
     let sent_ms = body.event_ms.or_else(|| body.event_time.as_deref().and_then(window::unix_ms));
-    let mut fields = vec![format!("\"event_id\":{}", quote(&body.event_id)), format!("\"event_type\":{}", quote(&body.event_type))];
+    let mut fields =
+        vec![format!("\"event_id\":{}", quote(&body.event_id)), format!("\"event_type\":{}", quote(&body.event_type))];
     fields.extend(body.event_time.map(|time| format!("\"event_time\":{}", quote(&time))));
     fields.extend(body.event_ms.map(|ms| format!("\"event_ms\":\"{ms}\"")));
     fields.extend(walk::text(body.org_id.as_ref()).map(|id| format!("\"org_id\":{}", quote(&id))));

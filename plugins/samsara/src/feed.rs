@@ -22,16 +22,16 @@ pub fn ask(settings: &Settings, types: &[String], after: Option<&str>, timeout_m
 
 /// The URL of a page.
 pub fn url(settings: &Settings, types: &[String], after: Option<&str>) -> String {
-    let mut url = format!("{}/fleet/vehicles/stats/feed?types={}", settings.base_url.trim_end_matches('/'), types.join(","));
-    let lists = [("decorations", &settings.decorations), ("vehicleIds", &settings.vehicle_ids), ("tagIds", &settings.tag_ids)];
+    let base = settings.base_url.trim_end_matches('/');
+    let mut parts = vec![format!("{base}/fleet/vehicles/stats/feed?types={}", types.join(","))];
+    let lists =
+        [("decorations", &settings.decorations), ("vehicleIds", &settings.vehicle_ids), ("tagIds", &settings.tag_ids)];
     for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
         let values: Vec<String> = values.iter().map(|value| encoded(value)).collect();
-        url.push_str(&format!("&{name}={}", values.join(",")));
+        parts.push(format!("{name}={}", values.join(",")));
     }
-    if let Some(after) = after {
-        url.push_str(&format!("&after={}", encoded(after)));
-    }
-    url
+    parts.extend(after.map(|after| format!("after={}", encoded(after))));
+    parts.join("&")
 }
 
 /// Percent-encoding of everything but unreserved characters.
@@ -58,7 +58,10 @@ pub fn judge(response: http::Response, with_cursor: bool) -> Result<Vec<u8>, Fau
     if with_cursor && matches!(status, 400 | 404 | 410) && ["cursor", "after"].iter().any(|word| words.contains(word)) {
         return Err(Fault::cursor_lost(format!("Samsara refused the cursor: {said}")));
     }
-    Err(Fault::permanent("refused", format!("Samsara answered with status {status}: {said}; check `types` and the filters")))
+    Err(Fault::permanent(
+        "refused",
+        format!("Samsara answered with status {status}: {said}; check `types` and the filters"),
+    ))
 }
 
 /// The vendor's `message`, else the start of the body.
@@ -67,7 +70,8 @@ fn message(body: &[u8]) -> String {
     struct Said {
         message: String,
     }
-    let text = serde_json::from_slice::<Said>(body).map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |said| said.message);
+    let text = serde_json::from_slice::<Said>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |said| said.message);
     text.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect()
 }
 
@@ -91,7 +95,10 @@ mod tests {
         assert_eq!(url(&settings, types, None), base);
         assert_eq!(url(&settings, types, Some("a/b+c=")), format!("{base}&after=a%2Fb%2Bc%3D"));
         let settings = Settings { tag_ids: vec!["1".into(), "ü".into()], decorations: vec!["gps".into()], ..settings };
-        assert_eq!(url(&settings, &["gps".to_owned()], None), "https://api.samsara.com/fleet/vehicles/stats/feed?types=gps&decorations=gps&tagIds=1,%C3%BC");
+        assert_eq!(
+            url(&settings, &["gps".to_owned()], None),
+            "https://api.samsara.com/fleet/vehicles/stats/feed?types=gps&decorations=gps&tagIds=1,%C3%BC"
+        );
     }
 
     #[test]

@@ -32,14 +32,27 @@ pub fn kind(event_type: &str) -> Kind {
         "FormSubmitted" | "FormUpdated" => state("form", "form"),
         "IssueCreated" => state("issue", "issue"),
         "WorkOrderCreatedOrChanged" => state("work_order", "workOrder"),
-        "Alert" | "AlertIncident" | "AlertObjectEvent" | "PredictiveMaintenanceAlert" | "VisualSearchMatch" => happened("alert"),
+        "Alert" | "AlertIncident" | "AlertObjectEvent" | "PredictiveMaintenanceAlert" | "VisualSearchMatch" => {
+            happened("alert")
+        }
         // An estimate is only worth keeping until the next one.
         "RouteStopEtaUpdated" => state("route_event", "routeStopDetails"),
-        "RouteStopArrival" | "RouteStopDeparture" | "RouteStopEarlyLateArrival" | "RouteStopResequence" => happened("route_event"),
+        "RouteStopArrival" | "RouteStopDeparture" | "RouteStopEarlyLateArrival" | "RouteStopResequence" => {
+            happened("route_event")
+        }
         "ShipmentTrackingEvent" => happened("shipment_event"),
-        "EngineFaultOn" | "EngineFaultOff" | "GatewayUnplugged" | "GeofenceEntry" | "GeofenceExit" | "MissingDvirPastDue"
-        | "SevereSpeedingStarted" | "SevereSpeedingEnded" | "SpeedingEventStarted" | "SpeedingEventEnded"
-        | "SuddenFuelLevelDrop" | "SuddenFuelLevelRise" => happened("vehicle_event"),
+        "EngineFaultOn"
+        | "EngineFaultOff"
+        | "GatewayUnplugged"
+        | "GeofenceEntry"
+        | "GeofenceExit"
+        | "MissingDvirPastDue"
+        | "SevereSpeedingStarted"
+        | "SevereSpeedingEnded"
+        | "SpeedingEventStarted"
+        | "SpeedingEventEnded"
+        | "SuddenFuelLevelDrop"
+        | "SuddenFuelLevelRise" => happened("vehicle_event"),
         _ => happened("event"),
     }
 }

@@ -80,7 +80,10 @@ impl Label {
     fn shifted(&self, number: &str) -> Option<String> {
         let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if self.shift == 0 || whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        if self.shift == 0
+            || whole.is_empty()
+            || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
         let padded = format!("{whole:0>width$}", width = self.shift + 1);

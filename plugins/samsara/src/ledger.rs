@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_full_ledger_fits_a_cursor() {
-        let mut ledger = Ledger { after: Some("c".repeat(4_096)), newest_ms: u64::MAX, held: Some(true), ..Ledger::default() };
+        let mut ledger =
+            Ledger { after: Some("c".repeat(4_096)), newest_ms: u64::MAX, held: Some(true), ..Ledger::default() };
         for number in 0..WINDOWS_MAX {
             ledger.windows.insert((format!("28147497{number:07}"), u32::MAX), Entry { sent_s: u32::MAX, dirty: false });
         }

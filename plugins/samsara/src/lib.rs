@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod entities;
 mod event;
+mod faults;
 mod feed;
 mod kinds;
 mod labels;

@@ -70,7 +70,8 @@ pub fn report(object: &BTreeMap<Cow<str>, &RawValue>, window_minutes: u32) -> Op
         return None;
     }
     let external = object.get("externalIds").map(|value| compact(value.get()));
-    let external_ids = external.filter(|json| json.starts_with('{') && json.len() <= EXTERNAL_BYTES_MAX && json != "{}");
+    let external_ids =
+        external.filter(|json| json.starts_with('{') && json.len() <= EXTERNAL_BYTES_MAX && json != "{}");
     let name = text("name").unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
     let vehicle = Vehicle { id, name, external_ids: external_ids.unwrap_or_default() };
     let mut report = Report { vehicle, windows: BTreeMap::new(), timeless: 0 };
@@ -106,6 +107,9 @@ fn rows(value: &RawValue) -> Vec<Option<Row>> {
 /// `retryable`: what came with status 200 is no page of the feed. Giving up would leave a gap; a broken proxy passes.
 pub fn answer(body: &[u8]) -> Result<Answer<'_>, Fault> {
     serde_json::from_slice(body).map_err(|error| {
-        Fault::retryable("bad-answer", format!("the feed's answer is not a page of stats: {error}; check `base_url` and any proxy"))
+        Fault::retryable(
+            "bad-answer",
+            format!("the feed's answer is not a page of stats: {error}; check `base_url` and any proxy"),
+        )
     })
 }

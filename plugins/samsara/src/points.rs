@@ -100,7 +100,8 @@ impl Points {
     /// A JSON object of tables: `{"gps":{"columns":["time","latitude"],"rows":[["2026-…",1.10]]}}`. A field that a point does
     /// not have is `null`. The same points give the same text.
     pub fn encode(&self) -> String {
-        let tables: Vec<String> = self.0.iter().map(|(stat, rows)| format!("{}:{}", quote(stat), table(rows))).collect();
+        let tables: Vec<String> =
+            self.0.iter().map(|(stat, rows)| format!("{}:{}", quote(stat), table(rows))).collect();
         format!("{{{}}}", tables.join(","))
     }
 
@@ -136,7 +137,8 @@ impl Points {
 }
 
 fn table(rows: &BTreeSet<Row>) -> String {
-    let names: BTreeSet<&str> = rows.iter().flat_map(|row| row.cells.keys().map(String::as_str)).filter(|name| *name != "time").collect();
+    let names: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row.cells.keys().map(String::as_str)).filter(|name| *name != "time").collect();
     let columns: Vec<&str> = std::iter::once("time").chain(names).collect();
     let line = |row: &Row| {
         let cells: Vec<&str> = columns.iter().map(|name| row.cells.get(*name).map_or("null", String::as_str)).collect();
@@ -166,12 +168,18 @@ mod tests {
 
     fn points(rows: &[(&str, &str)]) -> Points {
         let mut points = Points::default();
-        rows.iter().for_each(|(stat, json)| points.insert(stat, row(json)));
+        for (stat, json) in rows {
+            points.insert(stat, row(json));
+        }
         points
     }
 
-    const A: (&str, &str) = ("gps", r#"{"time":"2026-01-01T10:00:05Z","latitude":42.10000000000000001,"longitude":-122.7e0}"#);
-    const B: (&str, &str) = ("gps", r#"{"time":"2026-01-01T10:00:05.5Z", "latitude": 42.2, "reverseGeo": { "formattedLocation": "Ashland, OR" }}"#);
+    const A: (&str, &str) =
+        ("gps", r#"{"time":"2026-01-01T10:00:05Z","latitude":42.10000000000000001,"longitude":-122.7e0}"#);
+    const B: (&str, &str) = (
+        "gps",
+        r#"{"time":"2026-01-01T10:00:05.5Z", "latitude": 42.2, "reverseGeo": { "formattedLocation": "Ashland, OR" }}"#,
+    );
     const C: (&str, &str) = ("engineStates", r#"{"time":"2026-01-01T10:00:00Z","value":"On"}"#);
 
     #[test]
@@ -220,7 +228,9 @@ mod tests {
         let sets = all.clone().split(1);
         assert_eq!(sets.len(), 3);
         let mut back = Points::default();
-        sets.into_iter().for_each(|set| back.merge(set));
+        for set in sets {
+            back.merge(set);
+        }
         assert_eq!(back, all);
         assert_eq!(all.clone().split(100_000), [all]);
     }

@@ -43,7 +43,15 @@ pub fn fetch(slice: &str, cursor: Option<&str>, budget: &Budget) -> Result<Page,
     let types = settings.group(slice)?;
     let ledger = Ledger::read(cursor);
     let committed = ledger.windows.clone();
-    let mut call = Call { settings: &settings, types, slice, now: host::now(), ledger, touched: BTreeMap::new(), documents: Vec::new() };
+    let mut call = Call {
+        settings: &settings,
+        types,
+        slice,
+        now: host::now(),
+        ledger,
+        touched: BTreeMap::new(),
+        documents: Vec::new(),
+    };
     let has_more = match call.ledger.held.take() {
         Some(has_more) => has_more,
         None => call.take_page(budget)?,
@@ -81,7 +89,9 @@ impl Call<'_> {
             self.take_report(report)?;
         }
         if odd > 0 {
-            host::log::warn(&format!("{odd} vehicles or points of the page have no usable id or time and were left out"));
+            host::log::warn(&format!(
+                "{odd} vehicles or points of the page have no usable id or time and were left out"
+            ));
         }
         let end = answer.pagination.end_cursor.filter(|cursor| !cursor.is_empty());
         // A page that leads nowhere would be asked for without end.
@@ -114,7 +124,9 @@ impl Call<'_> {
         let fits = encoded.len() <= POINTS_BYTES_MAX;
         if !fits || store::keep(self.slice, &key, &new, &encoded)? == Written::Refused {
             if fits {
-                host::log::warn("the source's store is full: points are sent page by page; allow it more or shorten the windows");
+                host::log::warn(
+                    "the source's store is full: points are sent page by page; allow it more or shorten the windows",
+                );
             }
             self.send_part(&key, &Window { points: fresh, ..new });
             return Ok(());
@@ -144,12 +156,19 @@ impl Call<'_> {
 
     /// Sends the documents that are due, oldest window first; answers whether some were held back for the budget.
     fn send_due(&mut self, budget: &Budget) -> Result<bool, Fault> {
-        let mut due: Vec<Key> =
-            self.ledger.windows.iter().filter(|(key, entry)| self.is_due(key, **entry)).map(|(key, _)| key.clone()).collect();
+        let mut due: Vec<Key> = self
+            .ledger
+            .windows
+            .iter()
+            .filter(|(key, entry)| self.is_due(key, **entry))
+            .map(|(key, _)| key.clone())
+            .collect();
         due.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
         let mut bytes: usize = self.documents.iter().map(size).sum();
         for key in due {
-            if !self.documents.is_empty() && (self.documents.len() >= budget.documents_max as usize || bytes >= budget.bytes_max as usize) {
+            if !self.documents.is_empty()
+                && (self.documents.len() >= budget.documents_max as usize || bytes >= budget.bytes_max as usize)
+            {
                 return Ok(true);
             }
             let window = match self.touched.remove(&key) {
@@ -185,8 +204,12 @@ impl Call<'_> {
             let quiet = self.now.seconds.saturating_sub(entry.sent_s) >= KEEP_S;
             !entry.dirty && quiet && self.is_over(key.1) && self.ledger.windows.get(key) == Some(entry)
         };
-        let done: Vec<Key> =
-            committed.iter().filter(|(key, entry)| done(key, entry)).take(FORGET_MAX).map(|(key, _)| key.clone()).collect();
+        let done: Vec<Key> = committed
+            .iter()
+            .filter(|(key, entry)| done(key, entry))
+            .take(FORGET_MAX)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in done {
             store::forget(self.slice, &key)?;
             self.ledger.windows.remove(&key);

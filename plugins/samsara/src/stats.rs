@@ -8,14 +8,12 @@ use apex_sdk::prelude::*;
 use crate::config::{Settings, id_suffix};
 use crate::points::{Row, quote};
 use crate::store::Window;
-use crate::{entities, labels, window};
+use crate::{entities, faults, labels, window};
 
 /// Places named in one document.
 const PLACES_MAX: usize = 12;
 /// Changes of a state told one by one.
 const CHANGES_MAX: usize = 12;
-/// Fault codes named in one document.
-const FAULTS_MAX: usize = 20;
 
 /// The document of a window: all of its points. A later one with more points replaces it.
 pub fn whole(start: u32, window: &Window, settings: &Settings, types: &[String]) -> Document {
@@ -38,7 +36,7 @@ fn document(id: String, start: u32, window: &Window, settings: &Settings, types:
     let span = format!("between {} and {} UTC on {day}", window::clock(start), window::clock(end));
     let mut said = vec![format!("Vehicle {name}, {span}.")];
     for (stat, rows) in &window.points.0 {
-        said.extend(match stat.as_str() {
+        said.push(match stat.as_str() {
             "gps" => told_gps(rows),
             "faultCodes" => told_faults(rows),
             _ => told(stat, rows),
@@ -72,30 +70,38 @@ fn metadata(start: u32, end: u32, window: &Window, types: &[String]) -> String {
 }
 
 /// Where it was and how fast.
-fn told_gps(rows: &BTreeSet<Row>) -> Option<String> {
+fn told_gps(rows: &BTreeSet<Row>) -> String {
     let places = places(rows);
-    let mut told = format!("{} GPS point{}", rows.len(), plural(rows.len()));
+    let mut told = vec![format!("{} GPS point{}", rows.len(), plural(rows.len()))];
     match (places.first(), places.last()) {
-        (Some(first), Some(last)) if first != last => told.push_str(&format!(", from {first} to {last}")),
-        (Some(first), _) => told.push_str(&format!(", at {first}")),
+        (Some(first), Some(last)) if first != last => told.push(format!(", from {first} to {last}")),
+        (Some(first), _) => told.push(format!(", at {first}")),
         _ => {}
     }
-    let via: Vec<&str> = places.iter().skip(1).take(places.len().saturating_sub(2)).take(PLACES_MAX).map(String::as_str).collect();
+    let via: Vec<&str> =
+        places.iter().skip(1).take(places.len().saturating_sub(2)).take(PLACES_MAX).map(String::as_str).collect();
     if !via.is_empty() {
-        told.push_str(&format!(" via {}", via.join("; ")));
+        told.push(format!(" via {}", via.join("; ")));
     }
-    let top = rows.iter().filter_map(|row| row.text("speedMilesPerHour")).filter_map(numeric).max_by(|a, b| a.0.total_cmp(&b.0));
-    match top {
-        Some((speed, _)) if speed <= 0.0 => told.push_str("; it did not move"),
-        Some((_, text)) => told.push_str(&format!("; top speed {text} mph")),
-        None => {}
-    }
-    Some(told + ".")
+    let top = rows
+        .iter()
+        .filter_map(|row| row.text("speedMilesPerHour"))
+        .filter_map(numeric)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    told.push(match top {
+        Some((speed, _)) if speed <= 0.0 => "; it did not move.".to_owned(),
+        Some((_, text)) => format!("; top speed {text} mph."),
+        None => ".".to_owned(),
+    });
+    told.concat()
 }
 
 /// The places of a drive in order, each stay once.
 fn places(rows: &BTreeSet<Row>) -> Vec<String> {
-    let mut places: Vec<String> = rows.iter().filter_map(|row| nested(row, "address", "name").or_else(|| nested(row, "reverseGeo", "formattedLocation"))).collect();
+    let mut places: Vec<String> = rows
+        .iter()
+        .filter_map(|row| nested(row, "address", "name").or_else(|| nested(row, "reverseGeo", "formattedLocation")))
+        .collect();
     places.dedup();
     places
 }
@@ -106,83 +112,50 @@ fn nested(row: &Row, field: &str, inner: &str) -> Option<String> {
 }
 
 /// Any stat with a `value`: numbers by their range, anything else by its changes.
-fn told(stat: &str, rows: &BTreeSet<Row>) -> Option<String> {
+fn told(stat: &str, rows: &BTreeSet<Row>) -> String {
     let label = labels::label(stat);
     let values: Vec<(u64, String)> = rows.iter().filter_map(|row| Some((row.ms, row.text("value")?))).collect();
     let numbers: Option<Vec<(f64, String)>> = values.iter().map(|(_, text)| numeric(text.clone())).collect();
-    let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
-        return told_changes(&label.name, rows.len(), &values);
-    };
+    numbers
+        .and_then(|numbers| told_range(&label, &numbers))
+        .unwrap_or_else(|| told_changes(&label.name, rows.len(), &values))
+}
+
+fn told_range(label: &labels::Label, numbers: &[(f64, String)]) -> Option<String> {
     let low = numbers.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     let high = numbers.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
     let (first, last) = (numbers.first()?, numbers.last()?);
     if low.1 == high.1 {
         return Some(format!("{}: {}.", label.name, label.said(&low.1)));
     }
-    let mut told = format!("{}: from {} to {}", label.name, label.said(&first.1), label.said(&last.1));
-    if low.0 < first.0.min(last.0) || high.0 > first.0.max(last.0) {
-        told.push_str(&format!(" (lowest {}, highest {})", label.said(&low.1), label.said(&high.1)));
-    }
-    Some(told + ".")
+    let beyond = low.0 < first.0.min(last.0) || high.0 > first.0.max(last.0);
+    let extremes = if beyond {
+        format!(" (lowest {}, highest {})", label.said(&low.1), label.said(&high.1))
+    } else {
+        String::new()
+    };
+    Some(format!("{}: from {} to {}{extremes}.", label.name, label.said(&first.1), label.said(&last.1)))
 }
 
-fn told_changes(name: &str, count: usize, values: &[(u64, String)]) -> Option<String> {
+fn told_changes(name: &str, count: usize, values: &[(u64, String)]) -> String {
     let mut changes = values.to_vec();
     changes.dedup_by(|later, earlier| later.1 == earlier.1);
     if changes.is_empty() {
-        return Some(format!("{name}: {count} reading{}.", plural(count)));
+        return format!("{name}: {count} reading{}.", plural(count));
     }
-    let told: Vec<String> = changes.iter().take(CHANGES_MAX).map(|(ms, value)| format!("{} at {}", one_line(value), window::clock_s(*ms))).collect();
+    let told: Vec<String> = changes
+        .iter()
+        .take(CHANGES_MAX)
+        .map(|(ms, value)| format!("{} at {}", one_line(value), window::clock_s(*ms)))
+        .collect();
     let more = changes.len().saturating_sub(CHANGES_MAX);
     let more = if more > 0 { format!(" and {more} more changes") } else { String::new() };
-    Some(format!("{name}: {}{more}.", told.join(", ")))
+    format!("{name}: {}{more}.", told.join(", "))
 }
 
-fn told_faults(rows: &BTreeSet<Row>) -> Option<String> {
-    let codes: Vec<String> = faults(rows).into_iter().map(|fault| fault.told).collect();
-    Some(if codes.is_empty() { "Fault codes: none.".to_owned() } else { format!("Fault codes: {}.", codes.join(", ")) })
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FaultCode {
-    key: String,
-    told: String,
-}
-
-/// The trouble codes of all buses, each once.
-fn faults(rows: &BTreeSet<Row>) -> Vec<FaultCode> {
-    let mut found = BTreeSet::new();
-    for row in rows {
-        for bus in ["j1939", "obdii", "oem"] {
-            let value: serde_json::Value = row.cells.get(bus).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-            let codes = value.get("diagnosticTroubleCodes").and_then(serde_json::Value::as_array);
-            codes.into_iter().flatten().for_each(|code| gather(code, &mut found));
-        }
-    }
-    found.into_iter().take(FAULTS_MAX).collect()
-}
-
-fn gather(code: &serde_json::Value, found: &mut BTreeSet<FaultCode>) {
-    let text = |value: &serde_json::Value, key: &str| {
-        value.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).filter(|text| !text.is_empty() && text != "null")
-    };
-    let mut add = |name: String, what: Option<String>| {
-        let told = what.map_or_else(|| name.clone(), |what| format!("{name} ({})", one_line(&what)));
-        found.insert(FaultCode { key: name.to_lowercase().replace(' ', "-"), told });
-    };
-    if let (Some(spn), Some(fmi)) = (text(code, "spnId"), text(code, "fmiId")) {
-        add(format!("SPN {spn} FMI {fmi}"), text(code, "spnDescription").or_else(|| text(code, "fmiDescription")));
-    }
-    if let Some(name) = text(code, "codeIdentifier") {
-        add(name, text(code, "codeDescription"));
-    }
-    for list in ["confirmedDtcs", "pendingDtcs", "permanentDtcs"] {
-        for dtc in code.get(list).and_then(serde_json::Value::as_array).into_iter().flatten() {
-            if let Some(name) = text(dtc, "dtcShortCode") {
-                add(name, text(dtc, "dtcDescription"));
-            }
-        }
-    }
+fn told_faults(rows: &BTreeSet<Row>) -> String {
+    let codes: Vec<String> = faults::codes(rows).into_iter().map(|fault| fault.told).collect();
+    if codes.is_empty() { "Fault codes: none.".to_owned() } else { format!("Fault codes: {}.", codes.join(", ")) }
 }
 
 fn related(mut document: Document, window: &Window) -> Document {
@@ -193,7 +166,8 @@ fn related(mut document: Document, window: &Window) -> Document {
         let address = nested(row, "address", "id").zip(nested(row, "address", "name"));
         let place = match address {
             Some((id, name)) => entities::add(&mut document, "address", "place", &id, &name),
-            None => nested(row, "reverseGeo", "formattedLocation").and_then(|name| entities::written_place(&mut document, &name)),
+            None => nested(row, "reverseGeo", "formattedLocation")
+                .and_then(|name| entities::written_place(&mut document, &name)),
         };
         if let Some(place) = place.filter(|place| !seen.contains(place)) {
             seen.insert(place.clone());
@@ -203,7 +177,7 @@ fn related(mut document: Document, window: &Window) -> Document {
             break;
         }
     }
-    for fault in faults(window.points.0.get("faultCodes").unwrap_or(&BTreeSet::new())) {
+    for fault in window.points.0.get("faultCodes").map(faults::codes).unwrap_or_default() {
         if let Some(code) = entities::add(&mut document, "fault_code", "fault_code", &fault.key, &fault.told) {
             document.add_relation(key.clone(), "reported", code);
         }

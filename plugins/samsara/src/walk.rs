@@ -32,7 +32,7 @@ const THINGS: [(&str, &str, &str); 14] = [
     ("site", "site", "place"),
 ];
 
-/// Lines such as `Vehicle name: Truck 12`, in the order of the body.
+/// Lines such as `Vehicle name: Truck 12`, by the names of the fields.
 pub fn lines(value: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     tell("", value, 0, &mut lines);
@@ -44,11 +44,17 @@ fn tell(path: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
         return;
     }
     match value {
-        Value::Object(object) => object.iter().for_each(|(key, value)| tell(&joined(path, key), value, depth + 1, lines)),
+        Value::Object(object) => {
+            for (key, value) in object {
+                tell(&joined(path, key), value, depth + 1, lines);
+            }
+        }
         Value::Array(list) => {
             let scalars: Vec<String> = list.iter().filter_map(scalar).collect();
             if scalars.is_empty() {
-                list.iter().for_each(|value| tell(path, value, depth + 1, lines));
+                for value in list {
+                    tell(path, value, depth + 1, lines);
+                }
             } else {
                 lines.push(format!("{path}: {}", scalars.join(", ")));
             }
@@ -82,7 +88,9 @@ pub fn text(value: Option<&Value>) -> Option<String> {
 pub fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Map<String, Value>> {
     let mut level = vec![value];
     for _ in 0..DEPTH_MAX {
-        let under = |value: &&'a Value| value.get(name).and_then(Value::as_object).filter(|object| text(object.get("id")).is_some());
+        let under = |value: &&'a Value| {
+            value.get(name).and_then(Value::as_object).filter(|object| text(object.get("id")).is_some())
+        };
         if let Some(found) = level.iter().find_map(under) {
             return Some(found);
         }
@@ -101,8 +109,12 @@ fn children(value: &Value) -> Vec<&Value> {
 
 /// The names of what an event is about, the vehicle first.
 pub fn names(value: &Value) -> Vec<String> {
-    let named = |kind: &str| find(value, kind).and_then(|object| text(object.get("name")).or_else(|| text(object.get("id"))));
-    ["vehicle", "device", "trailer", "asset", "driver", "route", "address"].iter().filter_map(|kind| named(kind)).collect()
+    let named =
+        |kind: &str| find(value, kind).and_then(|object| text(object.get("name")).or_else(|| text(object.get("id"))));
+    ["vehicle", "device", "trailer", "asset", "driver", "route", "address"]
+        .iter()
+        .filter_map(|kind| named(kind))
+        .collect()
 }
 
 /// The id of what an alert is about, with its kind: `vehicle-281474977075805`.
@@ -135,7 +147,9 @@ fn gather(document: &mut Document, value: &Value, depth: usize, keys: &mut Vec<S
             }
         }
     }
-    children(value).into_iter().for_each(|child| gather(document, child, depth + 1, keys));
+    for child in children(value) {
+        gather(document, child, depth + 1, keys);
+    }
 }
 
 /// Adds one object as an entity; answers its key.

@@ -39,12 +39,22 @@ fn a_full_message() {
     assert_eq!(document.title, "Late pickup for load 4455667");
     assert_eq!(document.sequence.as_deref(), Some("166899323"));
     assert_eq!(document.occurred_at.as_deref(), Some("2023-12-20T20:03:36.987654Z"));
-    assert!(document.content.contains("From: Jane Doe <Jane@Acme.example>\nTo: ops@broker.example\n"), "{}", document.content);
+    assert!(
+        document.content.contains("From: Jane Doe <Jane@Acme.example>\nTo: ops@broker.example\n"),
+        "{}",
+        document.content
+    );
     assert!(document.content.contains("\nThe driver waits since 08:00.\nJane\n"), "{}", document.content);
     let keys: Vec<&str> = document.entities.iter().map(|entity| entity.key.as_str()).collect();
     for key in [
-        "message:msg_1q15qmtq", "email:jane@acme.example", "email:ops@broker.example", "phone:+15415550100",
-        "conversation:cnv_55c8c149", "email:bob@example.com", "tag:tag_1", "inbox:inb_1",
+        "message:msg_1q15qmtq",
+        "email:jane@acme.example",
+        "email:ops@broker.example",
+        "phone:+15415550100",
+        "conversation:cnv_55c8c149",
+        "email:bob@example.com",
+        "tag:tag_1",
+        "inbox:inb_1",
     ] {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }

@@ -18,9 +18,10 @@ const SYNC_SIGNED: &str = "2RihkdDyAC5Mp/Ukjua8ZSYAg//Nz6G4NI1ak69c9zk=";
 fn verdict_with(secrets: &[(&str, &str)], headers: &[(&str, &str)], body: &str) -> Verdict {
     let secrets = secrets.iter().map(|(name, key)| ((*name).to_owned(), key.as_bytes().to_vec())).collect();
     testing::set_up(TestHost { now: NOW, secrets, body: body.as_bytes().to_vec(), ..TestHost::default() });
-    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let headers = headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\n"]).collect();
     let target = "/webhooks/frontapp".to_owned();
-    let request = Request { method: "POST".to_owned(), target, headers, body: body.as_bytes().to_vec(), received_at: NOW };
+    let request =
+        Request { method: "POST".to_owned(), target, headers, body: body.as_bytes().to_vec(), received_at: NOW };
     judge(&request, NOW).into()
 }
 
@@ -35,7 +36,10 @@ fn application(timestamp: &str, signature: &str, body: &str) -> Verdict {
 #[test]
 fn both_schemes_accept_their_own() {
     assert_eq!(application("1767225600000", INBOUND_SIGNED, INBOUND), Verdict::accept("evt_2rd8cb", "inbound"));
-    assert_eq!(verdict(&[("x-front-signature", ARCHIVE_SIGNED)], ARCHIVE), Verdict::accept("rule:evt_2rd8cb", "archive"));
+    assert_eq!(
+        verdict(&[("x-front-signature", ARCHIVE_SIGNED)], ARCHIVE),
+        Verdict::accept("rule:evt_2rd8cb", "archive")
+    );
     let utf8 = r#"{"id":"evt_2rd8cb","type":"comment","target":{"data":{"id":"com_1","body":"Überfällig – 📦"}}}"#;
     let signed = "ImIPOowcml4HMKacJj05QO+NXqs1ExJa8ax2/6yZdrM=";
     assert_eq!(application("1767225600000", signed, utf8), Verdict::accept("evt_2rd8cb", "comment"));
@@ -101,7 +105,11 @@ fn a_scheme_without_its_secret_is_not_configured() {
 #[test]
 fn the_challenge_is_echoed_once_the_signature_fits() {
     let headers = |signature| {
-        [("X-Front-Signature", signature), ("X-Front-Request-Timestamp", "1767225600000"), ("X-Front-Challenge", "a\"b")]
+        [
+            ("X-Front-Signature", signature),
+            ("X-Front-Request-Timestamp", "1767225600000"),
+            ("X-Front-Challenge", "a\"b"),
+        ]
     };
     let answer = Verdict::Challenge(Reply::json(200, r#"{"challenge":"a\"b"}"#));
     assert_eq!(verdict(&headers(SYNC_SIGNED), SYNC), answer);
