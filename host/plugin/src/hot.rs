@@ -1,0 +1,84 @@
+//! The webhook lane: dedicated threads that judge deliveries, and nothing else. A guest that spins holds up its own thread
+//! for as long as a webhook call may compute, and no tokio worker ever.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use apex_config::limits::PluginLimits;
+use apex_model::delivery::{Delivery, Judgement, Verdict, Verify, judge};
+use apex_model::failure::PortResult;
+use apex_model::ports::VerifyDone;
+use apex_model::{Code, Failure};
+
+use crate::bound::Bound;
+use crate::calls;
+use crate::queue::{Queue, Takes};
+use crate::snapshot::Current;
+
+/// Bytes of native stack besides the guest's.
+const HOST_STACK_BYTES: usize = 2 << 20;
+
+struct Job {
+    delivery: Delivery,
+    done: VerifyDone,
+}
+
+/// The webhook lane.
+pub(crate) struct HotLane {
+    queue: Arc<Queue<Job>>,
+}
+
+impl HotLane {
+    /// Starts the threads.
+    pub(crate) fn start(limits: &PluginLimits, current: &Arc<Current>) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue::new(limits.webhook_queue_max));
+        let lane = Self { queue: Arc::clone(&queue) };
+        for number in 0..limits.webhook_threads.max(1) {
+            let (queue, current) = (Arc::clone(&queue), Arc::clone(current));
+            std::thread::Builder::new()
+                .name(format!("webhook-{number}"))
+                .stack_size(limits.stack_bytes_max.saturating_add(HOST_STACK_BYTES))
+                .spawn(move || {
+                    while let Some(job) = queue.pop(Takes::All) {
+                        run(&current, job);
+                    }
+                })?;
+        }
+        Ok(lane)
+    }
+
+    /// Queues the delivery; `done` is called at once if the queue is full.
+    pub(crate) fn push(&self, delivery: Delivery, done: VerifyDone) {
+        if let Err(job) = self.queue.push(Job { delivery, done }, true) {
+            (job.done)(Err(Failure::backoff(Code::PLUGIN_BUSY, "too many webhooks wait for verification")));
+        }
+    }
+}
+
+impl Drop for HotLane {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn run(current: &Current, job: Job) {
+    let Job { delivery, done } = job;
+    let panicked = catch_unwind(AssertUnwindSafe(|| done(verify(current, delivery)))).is_err();
+    if panicked {
+        tracing::error!("a webhook was not answered: verification panicked, which is a defect of the host");
+    }
+}
+
+fn verify(current: &Current, delivery: Delivery) -> PortResult<Judgement> {
+    let bound = current.bound(&delivery.source)?;
+    judge(delivery, &mut Sandbox(&bound))
+}
+
+/// A bound source as the model's verifier.
+pub(crate) struct Sandbox<'a>(pub(crate) &'a Arc<Bound>);
+
+impl Verify for Sandbox<'_> {
+    fn verify(&mut self, delivery: &Delivery) -> Result<Verdict, Failure> {
+        calls::verify(self.0, delivery)
+    }
+}
