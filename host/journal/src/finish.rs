@@ -1,0 +1,144 @@
+//! How work on an event ends: settled, dead, or to be tried again.
+
+use apex_model::event::{Claim, DocumentOutcome, EventEnd, EventIssue, EventState};
+use apex_model::failure::PortResult;
+use apex_model::ids::{Digest, SourceName};
+use apex_model::plugin::PluginRef;
+use apex_model::Failure;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::command::Outcome;
+use crate::error;
+use crate::group::Group;
+use crate::sql::{ROWS_MAX, Statement};
+use crate::work::{LastError, Tracked, WorkIndex, Phase};
+use crate::writer::{Writer, later};
+
+/// A row of `outcome`.
+pub(crate) struct Ended<'a> {
+    claim: Claim,
+    state: EventState,
+    finished_ms: i64,
+    outcomes: &'a [DocumentOutcome],
+    plugin: Option<&'a PluginRef>,
+    failure: Option<&'a Failure>,
+}
+
+/// A row of `dead_letter`.
+pub(crate) struct Letter<'a> {
+    claim: Claim,
+    source: SourceName,
+    failure: &'a Failure,
+    issues: &'a [EventIssue],
+    body_sha256: Digest,
+}
+
+impl Writer {
+    /// Ends a claim, if it is still held.
+    pub(crate) fn plan_finish<'a>(&mut self, group: &mut Group<'a>, claim: Claim, end: &'a EventEnd, body_sha256: Digest) -> PortResult<Outcome> {
+        if !self.work.holds(claim) {
+            return Err(error::lease_lost(claim));
+        }
+        let now_ms = self.clock.now_ms();
+        let (state, outcomes, plugin, failure) = match end {
+            EventEnd::Retry { failure, after, counts } => {
+                let error = LastError { code: failure.code.to_string(), what: failure.what.clone() };
+                self.work.retry(claim.position, later(now_ms, *after), *counts, error);
+                group.stirred = true;
+                return Ok(Outcome::Done);
+            }
+            EventEnd::Settled { state, .. } if !state.is_terminal() || *state == EventState::Dead => {
+                return Err(error::defect("an event cannot be settled as accepted, processing or dead"));
+            }
+            EventEnd::Settled { state, outcomes, plugin } => (*state, outcomes, plugin.as_ref(), None),
+            EventEnd::Dead { failure, outcomes, plugin, .. } => {
+                (EventState::Dead, outcomes, plugin.as_ref(), Some(failure))
+            }
+        };
+        let Some(source) = self.work.end(claim.position) else {
+            return Err(error::lease_lost(claim));
+        };
+        group.tallies.ended(&source, state);
+        group.ended.push(Ended { claim, state, finished_ms: now_ms, outcomes, plugin, failure });
+        if let EventEnd::Dead { failure, issues, .. } = end {
+            group.letters.push(Letter { claim, source, failure, issues, body_sha256 });
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Makes the leases last until then; answers those still held.
+    pub(crate) fn plan_renew(&mut self, claims: &[Claim], until_ms: i64) -> Outcome {
+        let held: Vec<Claim> = claims.iter().copied().filter(|claim| self.work.holds(*claim)).collect();
+        for claim in &held {
+            self.work.renew(claim.position, until_ms);
+        }
+        Outcome::Renewed(held)
+    }
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> sqlx::Result<String> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// Writes how events ended.
+pub(crate) async fn write_ended(conn: &mut SqliteConnection, ended: &[Ended<'_>]) -> sqlx::Result<()> {
+    for part in ended.chunks(ROWS_MAX) {
+        let mut statement = Statement::repeated("INSERT OR REPLACE INTO outcome VALUES ", "(?,?,?,?,?,?,?,?)", part.len(), "");
+        for row in part {
+            statement.bind(row.claim.position)?.bind(row.state.as_str())?.bind(row.finished_ms)?;
+            statement.bind(i64::from(row.claim.attempt))?.bind(row.failure.map(|failure| failure.code.to_string()))?;
+            statement.bind(row.failure.map(|failure| failure.what.as_str()))?.bind(json(row.outcomes)?)?;
+            statement.bind(row.plugin.map(json).transpose()?)?;
+        }
+        statement.run(conn).await?;
+    }
+    Ok(())
+}
+
+/// Writes dead letters.
+pub(crate) async fn write_letters(conn: &mut SqliteConnection, letters: &[Letter<'_>]) -> sqlx::Result<()> {
+    for part in letters.chunks(ROWS_MAX) {
+        let mut statement = Statement::repeated("INSERT OR REPLACE INTO dead_letter VALUES ", "(?,?,?,?,?,?)", part.len(), "");
+        for row in part {
+            statement.bind(row.claim.position)?.bind(row.claim.id.0.as_slice())?.bind(row.source.as_str())?;
+            statement.bind(row.failure.next_step.as_str())?.bind(json(row.issues)?)?.bind(row.body_sha256.0.as_slice())?;
+        }
+        statement.run(conn).await?;
+    }
+    Ok(())
+}
+
+/// Writes what the group changed in `work`.
+pub(crate) async fn write_work(conn: &mut SqliteConnection, work: &WorkIndex) -> sqlx::Result<()> {
+    let (mut kept, mut gone): (Vec<(i64, &Tracked)>, Vec<i64>) = (Vec::new(), Vec::new());
+    for (position, tracked) in work.changes() {
+        match tracked {
+            Some(tracked) => kept.push((position, tracked)),
+            None => gone.push(position),
+        }
+    }
+    // In order of position, neighbouring rows change the same page in turn.
+    kept.sort_unstable_by_key(|(position, _)| *position);
+    gone.sort_unstable();
+    for part in kept.chunks(ROWS_MAX) {
+        let mut statement = Statement::repeated("INSERT OR REPLACE INTO work VALUES ", "(?,?,?,?,?,?)", part.len(), "");
+        for (position, tracked) in part {
+            let (state, due_ms) = match tracked.phase {
+                Phase::Waiting(due_ms) => (0, due_ms),
+                Phase::Leased(until_ms) => (1, until_ms),
+            };
+            statement.bind(*position)?.bind(state)?.bind(i64::from(tracked.attempts))?.bind(due_ms)?;
+            statement.bind(tracked.error.as_ref().map(|error| error.code.as_str()))?;
+            statement.bind(tracked.error.as_ref().map(|error| error.what.as_str()))?;
+        }
+        statement.run(conn).await?;
+    }
+    for part in gone.chunks(ROWS_MAX) {
+        let mut statement = Statement::repeated("DELETE FROM work WHERE position IN (", "?", part.len(), ")");
+        for position in part {
+            statement.bind(*position)?;
+        }
+        statement.run(conn).await?;
+    }
+    Ok(())
+}
