@@ -203,6 +203,11 @@ pub struct DirectLimits {
     pub lease_ms: u64,
     /// Attempts before an event goes to the dead letters.
     pub attempts_max: u32,
+    /// Attempts before an event whose connector traps, runs over its time or its memory goes to the dead letters: the same input mostly
+    /// ends the same way, and each attempt costs a whole time limit.
+    pub trap_attempts_max: u32,
+    /// Documents of one event prepared and written together; documents of events waiting at the same moment share their embedding batches.
+    pub prepare_documents_max: usize,
     /// Milliseconds of the first back-off; it doubles with full jitter.
     pub backoff_ms_min: u64,
     /// Milliseconds of the longest back-off.
@@ -213,8 +218,12 @@ pub struct DirectLimits {
     pub poll_documents_max: u32,
     /// Bytes one poll may return.
     pub poll_bytes_max: u32,
+    /// Milliseconds one poll may take; a connector returns early rather than overrun.
+    pub poll_ms_max: u32,
     /// Polled pages of a source that may be unfinished before polling waits for them.
     pub poll_pages_ahead_max: u32,
+    /// Milliseconds that work in hand may take to finish when the host stops; what is left is given back. Less than `intake.drain_ms_max`.
+    pub stop_ms_max: u64,
 }
 
 impl Default for DirectLimits {
@@ -224,12 +233,16 @@ impl Default for DirectLimits {
             claim_events_max: 32,
             lease_ms: 60_000,
             attempts_max: 8,
+            trap_attempts_max: 3,
+            prepare_documents_max: 64,
             backoff_ms_min: 100,
             backoff_ms_max: 30_000,
             hold_ms: 15_000,
             poll_documents_max: 500,
             poll_bytes_max: 8 << 20,
+            poll_ms_max: 15_000,
             poll_pages_ahead_max: 8,
+            stop_ms_max: 25_000,
         }
     }
 }
