@@ -98,3 +98,25 @@ impl FileReader for MemoryFile {
         Ok(self.bytes.get(start..end).unwrap_or_default().to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn reading_stops_at_the_end() {
+        let file = MemoryFile::new("a.edi", *b"0123456789");
+        assert_eq!(file.read(8, 5).unwrap(), b"89");
+        assert_eq!(file.read(10, 1).unwrap(), b"");
+        assert_eq!(file.read(u32::MAX, u32::MAX).unwrap(), b"");
+    }
+
+    #[test]
+    fn the_whole_of_a_file_of_several_parts_is_read() {
+        let length = READ_BYTES_MAX as usize * 2 + 1;
+        let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
+        assert!(MemoryFile::new("a", bytes.clone()).read_all().unwrap() == bytes);
+        assert_eq!(MemoryFile::new("a", Vec::new()).read_all().unwrap(), b"");
+    }
+}

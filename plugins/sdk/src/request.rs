@@ -108,3 +108,51 @@ impl From<Result<Acceptance, Rejection>> for Verdict {
         judged.map_or_else(Self::Reject, Self::Accept)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+    use crate::types::Instant;
+
+    fn request() -> Request {
+        Request {
+            method: "POST".to_owned(),
+            target: "/webhooks/doorbell?token=a%20b&x=1".to_owned(),
+            headers: "x-a:  first \nx-b: one: two\nx-empty:\nx-a: second\n".to_owned(),
+            body: vec![b'o', b'k', 0xff],
+            received_at: Instant { seconds: 0, nanoseconds: 0 },
+        }
+    }
+
+    #[test]
+    fn headers_are_found_in_any_case_and_the_first_one_counts() {
+        let request = request();
+        assert_eq!(request.header("X-A"), Some("first"));
+        assert_eq!(request.header("x-b"), Some("one: two"));
+        assert_eq!(request.header("x-empty"), Some(""));
+        assert_eq!(request.header("x"), None);
+        assert_eq!(request.required_header("x-empty"), Err(Rejection::MissingSignature));
+    }
+
+    #[test]
+    fn query_parameters_are_as_they_were_sent() {
+        assert_eq!(request().query("token"), Some("a%20b"));
+        assert_eq!(request().query("y"), None);
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_says_where() {
+        let fault = request().text().unwrap_err();
+        assert_eq!(fault.code, "not-utf8");
+        assert!(fault.message.contains("byte 2"), "{}", fault.message);
+    }
+
+    #[test]
+    fn a_rejection_becomes_a_verdict() {
+        let judged: Result<Acceptance, Rejection> = Err(Rejection::Stale);
+        assert_eq!(Verdict::from(judged), Verdict::Reject(Rejection::Stale));
+        let judged: Result<Acceptance, Rejection> = Ok(Acceptance::new("key", "type"));
+        assert_eq!(Verdict::from(judged), Verdict::accept("key", "type"));
+    }
+}

@@ -116,3 +116,81 @@ fn judge(checked: Result<bool, CryptoError>) -> Result<(), Rejection> {
     })?;
     if genuine { Ok(()) } else { Err(Rejection::BadSignature) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+    use crate::testing::{TestHost, set_up};
+
+    const NOW: Instant = Instant { seconds: 1_700_000_000, nanoseconds: 0 };
+
+    fn host(secret: &[u8], body: &str) {
+        let secrets = [("webhook".to_owned(), secret.to_vec())].into();
+        set_up(TestHost { secrets, body: body.as_bytes().to_vec(), ..TestHost::default() });
+    }
+
+    #[test]
+    fn both_edges_of_the_window_are_fresh() {
+        for (timestamp, expected) in [
+            ("1699999700", Ok(())),
+            ("1700000300", Ok(())),
+            ("1699999699", Err(Rejection::Stale)),
+            ("1700000301", Err(Rejection::Stale)),
+            ("99999999999999999999", Err(Rejection::MissingSignature)),
+            ("18446744073709551615", Err(Rejection::Stale)),
+            ("-1700000000", Err(Rejection::MissingSignature)),
+            ("+1700000000", Err(Rejection::MissingSignature)),
+            ("", Err(Rejection::MissingSignature)),
+        ] {
+            assert_eq!(fresh(NOW, timestamp, Unit::Seconds, 300), expected, "{timestamp}");
+        }
+        assert_eq!(fresh(NOW, "1699999700000", Unit::Milliseconds, 300), Ok(()));
+        assert_eq!(fresh(NOW, "1699999699999", Unit::Milliseconds, 300), Err(Rejection::Stale));
+        assert_eq!(fresh(NOW, "1700000000", Unit::Milliseconds, 300), Err(Rejection::Stale), "seconds are not taken");
+    }
+
+    /// RFC 4231 test case 2 and RFC 2202 test case 2.
+    #[test]
+    fn macs_of_the_published_vectors_are_genuine() {
+        host(b"Jefe", " ya want for");
+        let sha256 = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac_sha256_hex_over("webhook", "what do", " nothing?", &["00", sha256]), Ok(()));
+        assert_eq!(hmac_sha256_hex_over("webhook", "what do", " nothing?", &[&sha256.to_uppercase()]), Ok(()));
+        let sha1 = "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
+        assert_eq!(hmac_sha1_hex_over("webhook", "what do", " nothing?", &[sha1]), Ok(()));
+        let wrong = hmac_sha256_hex_over("webhook", "what do", " nothing!", &[sha256]);
+        assert_eq!(wrong, Err(Rejection::BadSignature));
+        assert_eq!(hmac_sha256_hex_over("webhook", "", "", &[]), Err(Rejection::BadSignature));
+    }
+
+    /// The example of the Standard Webhooks specification, its secret `whsec_plJ3nmyCDGBKInavdOK15jsl`.
+    #[test]
+    fn the_standard_webhooks_example_is_genuine() {
+        let key = [
+            0xa6, 0x52, 0x77, 0x9e, 0x6c, 0x82, 0x0c, 0x60, 0x4a, 0x22, 0x76, 0xaf, 0x74, 0xe2, 0xb5, 0xe6, 0x3b, 0x25,
+        ];
+        host(&key, r#"{"event_type":"ping","data":{"success":true}}"#);
+        let signature = "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=";
+        let check = |signatures: &str| standard_webhooks("webhook", "msg_loFOjxBNrRLzqYUf", "1731705121", signatures);
+        assert_eq!(check(signature), Ok(()));
+        assert_eq!(check(&format!("v1a,AAAA v1,AAAA {signature}")), Ok(()), "any of the list will do");
+        assert_eq!(check("v1a,AAAA"), Err(Rejection::MissingSignature));
+        assert_eq!(check("v1,AAAA"), Err(Rejection::BadSignature));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_is_not_a_bad_signature() {
+        host(b"s3cret", "");
+        assert_eq!(token("webhook", "s3cret"), Ok(()));
+        assert_eq!(token("webhook", "s3cret "), Err(Rejection::BadSignature));
+        assert_eq!(token("other", "s3cret"), Err(Rejection::NotConfigured));
+    }
+
+    /// FIPS 180-2, appendix B.1.
+    #[test]
+    fn the_body_key_is_its_sha256() {
+        host(b"", "abc");
+        assert_eq!(body_key(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -101,3 +101,47 @@ impl Response {
 fn whole_ms(seconds: f64) -> u32 {
     (seconds * 1_000.0).ceil() as u32
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+    use crate::testing::{TestHost, set_up, with};
+    use crate::types::FaultKind;
+
+    fn answered(status: u16, headers: &str) -> Result<Response, Fault> {
+        Response { status, headers: headers.to_owned(), body: Vec::new() }.success()
+    }
+
+    #[test]
+    fn statuses_become_the_faults_that_fit() {
+        assert_eq!(answered(204, "").unwrap().status, 204);
+        assert_eq!(answered(401, "").unwrap_err().kind, FaultKind::Unauthorized);
+        assert_eq!(answered(503, "").unwrap_err().kind, FaultKind::Retryable(None));
+        assert_eq!(answered(302, "").unwrap_err().kind, FaultKind::Permanent);
+        for (header, expected) in
+            [("Retry-After: 2", 2_000), ("retry-after: 0.0105", 11), ("", 30_000), ("retry-after: soon", 30_000)]
+        {
+            let FaultKind::RateLimited(limit) = answered(429, header).unwrap_err().kind else {
+                panic!("{header}");
+            };
+            assert_eq!(limit.after_ms, expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_request_carries_what_was_put_on_it() {
+        set_up(TestHost::default());
+        let sent = Request::post_json("https://api.example.com/v1", "{}").header("x-a", "1").credential("token").send();
+        assert!(sent.unwrap_err().is_retryable(), "the test gave no answer");
+        let expected = Request {
+            method: "POST".to_owned(),
+            url: "https://api.example.com/v1".to_owned(),
+            headers: "content-type: application/json\nx-a: 1\n".to_owned(),
+            body: b"{}".to_vec(),
+            credential: Some("token".to_owned()),
+            timeout_ms: None,
+        };
+        assert_eq!(with(|host| host.sent.clone()), [expected]);
+    }
+}
