@@ -184,7 +184,7 @@ fn broken(segment: &Segment) -> Found {
 
 /// BIN01 is element 784, the bytes are 785.
 fn binary(segment: &Segment) -> Found {
-    let Binary { span, length_fits } = segment.binary?;
+    let Binary { span, length_fits, .. } = segment.binary?;
     if length_fits {
         return None;
     }

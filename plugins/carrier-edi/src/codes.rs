@@ -150,3 +150,17 @@ pub const UNIT: &[(&str, &str)] = &[
     ("PC", "pieces"), ("PCS", "pieces"), ("PLT", "pallets"), ("SKD", "skids"), ("CTN", "cartons"), ("CAS", "cases"),
     ("PL", "pallets"), ("CT", "cartons"), ("CA", "cases"), ("EA", "each"),
 ];
+
+/// AK304, IK304: segment errors (element 720).
+pub const SEGMENT_ERROR: &[(&str, &str)] = &[
+    ("1", "unrecognised segment"), ("2", "unexpected segment"), ("3", "mandatory segment missing"),
+    ("4", "loop occurs too often"), ("5", "segment occurs too often"), ("6", "segment not in this set"),
+    ("7", "segment out of sequence"), ("8", "segment has element errors"),
+];
+
+/// AK403, IK403: element errors (element 723).
+pub const ELEMENT_ERROR: &[(&str, &str)] = &[
+    ("1", "mandatory element missing"), ("2", "conditional element missing"), ("3", "too many elements"),
+    ("4", "element too short"), ("5", "element too long"), ("6", "invalid character"), ("7", "invalid code"),
+    ("8", "invalid date"), ("9", "invalid time"), ("10", "exclusion violated"),
+];

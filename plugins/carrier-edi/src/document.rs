@@ -173,7 +173,7 @@ fn fingerprint(unit: &SetUnit) -> u64 {
         .enumerate()
         .filter(|(at, segment)| *at > 0 && segment.id() != "SE")
         .map(|(_, segment)| {
-            let binary = segment.binary.map(|binary| format!("*{}", binary.span.length)).unwrap_or_default();
+            let binary = segment.binary.map(|binary| format!("*{:x}", binary.fingerprint)).unwrap_or_default();
             format!("{}{binary}", segment.join())
         })
         .collect();
@@ -287,23 +287,27 @@ fn metadata(draft: &Draft, occurred: Option<&Stamp>, clipped: bool) -> (String, 
     fit(fields, draft.data.clone(), segments, clipped)
 }
 
-/// Leaves out segments from the end, then halves the longest lists, until the metadata fits.
+/// Everything if it fits. Else segments are left out from the end and the longest lists halved until it does.
 fn fit(mut fields: Map<String, Value>, mut data: Map<String, Value>, mut segments: Vec<String>, clipped: bool) -> (String, bool) {
-    let mut truncated = clipped;
     let fixed = size(&Value::Object(fields.clone())) + 64;
-    while fixed + size(&Value::Object(data.clone())) > METADATA_BYTES_MAX {
-        truncated = true;
-        let longest = data.iter().max_by_key(|(_, value)| size(value)).map(|(name, _)| name.clone());
-        let Some(name) = longest else { break };
-        match data.get_mut(&name) {
-            Some(Value::Array(items)) if items.len() > 1 => items.truncate(items.len() / 2),
-            _ => drop(data.remove(&name)),
+    let weight = |segments: &[String]| segments.iter().map(|segment| segment.len() + 3).sum::<usize>();
+    let mut truncated = clipped;
+    // A quick look first: escapes can at worst make six bytes of one.
+    if 6 * weight(&segments) + fixed + size(&Value::Object(data.clone())) > METADATA_BYTES_MAX {
+        while fixed + size(&Value::Object(data.clone())) > METADATA_BYTES_MAX {
+            truncated = true;
+            let longest = data.iter().max_by_key(|(_, value)| size(value)).map(|(name, _)| name.clone());
+            let Some(name) = longest else { break };
+            match data.get_mut(&name) {
+                Some(Value::Array(items)) if items.len() > 1 => items.truncate(items.len() / 2),
+                _ => drop(data.remove(&name)),
+            }
         }
+        let mut room = METADATA_BYTES_MAX.saturating_sub(fixed + size(&Value::Object(data.clone())));
+        let kept = segments.iter().take_while(|segment| take(&mut room, size(&json!(segment)) + 1)).count();
+        truncated |= kept < segments.len();
+        segments.truncate(kept);
     }
-    let mut room = METADATA_BYTES_MAX.saturating_sub(fixed + size(&Value::Object(data.clone())));
-    let kept = segments.iter().take_while(|segment| take(&mut room, size(&json!(segment)) + 1)).count();
-    truncated |= kept < segments.len();
-    segments.truncate(kept);
     fields.insert("data".to_owned(), Value::Object(data));
     fields.insert("segments".to_owned(), json!(segments));
     if truncated {

@@ -31,18 +31,16 @@ pub struct Header {
 /// reach the end of the file.
 pub fn read(view: &[u8]) -> Option<Header> {
     let view = view.get(..HEADER_BYTES_MAX.min(view.len()))?;
-    let element = separator(view.get(3..)?).filter(|_| view.starts_with(b"ISA"))?;
-    let plain: Vec<(usize, u8)> = view.iter().copied().enumerate().take(4 * COMPONENT_AT).collect();
-    let joined: Vec<(usize, u8)> = plain.iter().copied().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
-    fixed(&plain, element)
-        .or_else(|| fixed(&joined, element))
+    let element = separator(view)?;
+    fixed(view, element)
+        .or_else(|| joined(view, element))
         .or_else(|| split(view, element))
-        .map(|layout| finish(view, element, layout))
+        .map(|layout| finish(view, element, after_break(view, element, without_component(view, layout))))
 }
 
 /// Whether a header seems to begin here, readable or not.
 pub fn starts(view: &[u8]) -> bool {
-    view.starts_with(b"ISA") && view.get(3..).and_then(separator).is_some()
+    separator(view).is_some()
 }
 
 struct Layout {
@@ -53,44 +51,64 @@ struct Layout {
     end: usize,
 }
 
-fn separator(bytes: &[u8]) -> Option<Symbol> {
-    Symbol::first(bytes).filter(Symbol::may_separate)
+/// What follows `ISA`, line breaks aside.
+fn separator(view: &[u8]) -> Option<Symbol> {
+    let rest = view.strip_prefix(b"ISA")?;
+    Symbol::first(rest.get(breaks(rest)..)?).filter(Symbol::may_separate)
 }
 
-/// The padded layout over `bytes`, each with its place in the file.
-fn fixed(bytes: &[(usize, u8)], element: Symbol) -> Option<Layout> {
+fn breaks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// The padded layout.
+fn fixed(bytes: &[u8], element: Symbol) -> Option<Layout> {
     let [separator] = element.bytes() else { return None };
-    let all: Vec<u8> = bytes.iter().take(COMPONENT_AT + 6).map(|(_, byte)| *byte).collect();
-    if !SEPARATORS_AT.iter().all(|at| all.get(*at) == Some(separator)) {
+    if !SEPARATORS_AT.iter().all(|at| bytes.get(*at) == Some(separator)) {
         return None;
     }
-    let component = Symbol::first(all.get(COMPONENT_AT..)?)?;
+    let component = Symbol::first(bytes.get(COMPONENT_AT..)?)?;
     let after = COMPONENT_AT + component.bytes().len();
-    let terminator = Symbol::first(all.get(after..)?)?;
+    let terminator = Symbol::first(bytes.get(after..)?)?;
     if !is_terminator(terminator, element) {
         return None;
     }
-    let last = after + terminator.bytes().len() - 1;
     let mut elements = Vec::with_capacity(16);
     for (from, to) in SEPARATORS_AT.iter().zip(SEPARATORS_AT.iter().skip(1)) {
-        elements.push(element_text(all.get(from + 1..*to)?));
+        elements.push(element_text(bytes.get(from + 1..*to)?));
     }
     elements.push(element_text(component.bytes()));
-    Some(Layout { elements, component: Some(component), terminator, end: bytes.get(last)?.0 + 1 })
+    Some(Layout { elements, component: Some(component), terminator, end: after + terminator.bytes().len() })
+}
+
+/// The padded layout with line breaks inside it.
+fn joined(view: &[u8], element: Symbol) -> Option<Layout> {
+    let head = view.get(..(4 * COMPONENT_AT).min(view.len()))?;
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    if !head.iter().take(COMPONENT_AT + 2).any(is_break) {
+        return None;
+    }
+    let places: Vec<usize> = head.iter().enumerate().filter(|(_, byte)| !is_break(byte)).map(|(at, _)| at).collect();
+    let bytes: Vec<u8> = head.iter().copied().filter(|byte| !is_break(byte)).collect();
+    let layout = fixed(&bytes, element)?;
+    let last = places.get(layout.end.checked_sub(1)?)?;
+    Some(Layout { end: last + 1, ..layout })
 }
 
 /// Sixteen elements of any width.
 fn split(view: &[u8], element: Symbol) -> Option<Layout> {
     let width = element.bytes().len();
-    let mut at = 3 + width;
-    let mut elements = Vec::with_capacity(16);
-    for _ in 0..15 {
-        let rest = view.get(at..)?;
-        let length = element.find(rest).filter(|length| *length <= ELEMENT_BYTES_MAX)?;
-        elements.push(element_text(rest.get(..length)?));
+    let mut at = 3 + breaks(view.get(3..)?) + width;
+    let mut spans = [(0, 0); 15];
+    for span in &mut spans {
+        let rest = view.get(at..(at + ELEMENT_BYTES_MAX + width).min(view.len()))?;
+        let length = element.find(rest)?;
+        *span = (at, at + length);
         at += length + width;
     }
     let (component, terminator, end) = tail(view, at, element)?;
+    let mut elements: Vec<String> =
+        spans.iter().map(|(from, to)| element_text(view.get(*from..*to).unwrap_or_default())).collect();
     elements.push(component.map(|symbol| element_text(symbol.bytes())).unwrap_or_default());
     Some(Layout { elements, component, terminator, end })
 }
@@ -110,12 +128,43 @@ fn tail(view: &[u8], at: usize, element: Symbol) -> Option<(Option<Symbol>, Symb
     if let Some(second) = second.filter(|second| is_terminator(*second, element)) {
         let end = after + second.bytes().len();
         if follows(end, second) && first.may_separate() {
-            // `~` LF may be an empty ISA16 and its terminator: then the next line ends in the same character.
-            let empty = class(second) == Terminator::LineBreak && next_line_ends_in(view, end, first);
-            return Some(if empty { (None, first, after) } else { (Some(first), second, end) });
+            return Some((Some(first), second, end));
         }
     }
     (is_terminator(first, element) && follows(after, first)).then_some((None, first, after))
+}
+
+/// `~` LF may be an empty ISA16 with its terminator and a line break: then the next line ends in the same character.
+fn without_component(view: &[u8], layout: Layout) -> Layout {
+    match layout.component {
+        Some(symbol)
+            if class(layout.terminator) == Terminator::LineBreak
+                && symbol.may_separate()
+                && next_line_ends_in(view, layout.end, symbol) =>
+        {
+            let mut elements = layout.elements;
+            elements.pop();
+            elements.push(String::new());
+            Layout { elements, component: None, terminator: symbol, end: layout.end - 1 }
+        }
+        _ => layout,
+    }
+}
+
+/// A line break before the terminator: what looks like an LF terminator is followed by the real one, then by a segment.
+fn after_break(view: &[u8], element: Symbol, layout: Layout) -> Layout {
+    if class(layout.terminator) != Terminator::LineBreak {
+        return layout;
+    }
+    let rest = view.get(layout.end..).unwrap_or_default();
+    let skipped = breaks(rest);
+    let Some(symbol) = rest.get(skipped..).and_then(Symbol::first) else { return layout };
+    let end = layout.end + skipped + symbol.bytes().len();
+    let rest = view.get(end..).unwrap_or_default();
+    let padding = rest.iter().take_while(|byte| is_padding(**byte)).count();
+    let segment = rest.get(padding..).unwrap_or_default();
+    let is_real = symbol.may_separate() && symbol != element && looks_like_segment(segment, element, class(symbol));
+    if is_real { Layout { terminator: symbol, end, ..layout } } else { layout }
 }
 
 fn next_line_ends_in(view: &[u8], from: usize, symbol: Symbol) -> bool {
@@ -175,7 +224,7 @@ fn is_wrapped(view: &[u8], header_end: usize) -> bool {
 /// last element whose form is known: ST02 or ST03, GS08.
 pub fn infer(view: &[u8]) -> Option<Delimiters> {
     let view = view.get(..512.min(view.len()))?;
-    let element = separator(view.get(2..)?)?;
+    let element = Symbol::first(view.get(2..)?).filter(Symbol::may_separate)?;
     let width = element.bytes().len();
     let (is_group, elements_min, elements_max) = match view.get(..2)? {
         b"ST" => (false, 2, 3),

@@ -260,7 +260,9 @@ impl<'a> Scanner<'a> {
                     if self.group.take().is_some() {
                         return Ok(Event::GroupEnd(None));
                     }
-                    self.position = end;
+                    // Empty segments after the trailer still are this interchange's.
+                    let rest = segment::skip(&mut self.window, end, Some(interchange.delimiters.terminator))?;
+                    self.position = rest.unwrap_or(self.window.size());
                     return Ok(self.close(Ending::Trailer(next)));
                 }
                 _ if interchange.is_loose() => return self.leave_loose(&next),

@@ -28,6 +28,27 @@ pub struct Binary {
     pub span: Span,
     /// Whether the length the segment states fits what follows.
     pub length_fits: bool,
+    /// Tells contents apart.
+    pub fingerprint: u64,
+}
+
+impl Binary {
+    fn new(window: &mut Window, span: Span, length_fits: bool) -> Result<Self, Fault> {
+        const STEP: u32 = 1 << 16;
+        let end = span.offset.saturating_add(span.length);
+        let mut hash = text::Fingerprint::default();
+        let mut at = span.offset;
+        while at < end {
+            let view = window.view(at, STEP.min(end - at))?;
+            let part = view.get(..view.len().min((end - at) as usize)).unwrap_or(view);
+            if part.is_empty() {
+                break;
+            }
+            hash.add(part);
+            at = at.saturating_add(to_u32(part.len()));
+        }
+        Ok(Self { span, length_fits, fingerprint: hash.value() })
+    }
 }
 
 /// One segment. Elements are counted from 1; element 0 is the segment id.
@@ -200,13 +221,13 @@ fn binary(window: &mut Window, offset: u32, delimiters: &Delimiters) -> Result<O
     let stated_end = stated.and_then(|length| start.checked_add(length)).filter(|end| *end <= window.size());
     if let Some(end) = stated_end {
         if let Some(after) = terminator_at(window, end, delimiters)? {
-            segment.binary = Some(Binary { span: Span { offset: start, length: end - start }, length_fits: true });
+            segment.binary = Some(Binary::new(window, Span { offset: start, length: end - start }, true)?);
             (segment.end, segment.terminated) = (after, after > end);
             return Ok(Some(segment));
         }
     }
     let (length, taken, terminated) = unstated_end(window, start, delimiters)?;
-    segment.binary = Some(Binary { span: Span { offset: start, length }, length_fits: false });
+    segment.binary = Some(Binary::new(window, Span { offset: start, length }, false)?);
     (segment.end, segment.terminated) = (start + taken, terminated);
     Ok(Some(segment))
 }

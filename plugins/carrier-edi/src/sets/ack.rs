@@ -22,8 +22,9 @@ pub fn document(unit: &SetUnit) -> Finished {
     let status = element(unit, "AK9", 1);
     let verdict = if status.is_empty() { "no verdict".to_owned() } else { codes::named(codes::VERDICT, status) };
     let parties = generic::from_to(unit);
-    draft.title = format!("Acknowledgment ({set}) of group {group}: {verdict}");
-    draft.say(format!("Functional acknowledgment ({set}){parties}: the group {group} that we sent is {verdict}."));
+    let group = if group.trim().is_empty() { "no group".to_owned() } else { format!("group {group}") };
+    draft.title = format!("Acknowledgment ({set}) of {group}: {verdict}");
+    draft.say(format!("Functional acknowledgment ({set}){parties} for {group} that we sent: {verdict}."));
     if let Some(ak9) = first(unit, "AK9") {
         let counts = [2, 3, 4].map(|at| ak9.some(at).unwrap_or("0"));
         let [included, received, accepted] = counts;
@@ -62,11 +63,14 @@ fn sets(unit: &SetUnit, draft: &mut Draft) -> Vec<Value> {
             "AK2" => named = (segment.get(1).to_owned(), segment.get(2).to_owned()),
             "AK3" | "IK3" => {
                 errors.push(json!({ "segment": segment.get(1), "position": segment.get(2), "code": segment.get(4) }));
-                draft.say(format!("Segment {} at position {} is in error ({}).", segment.get(1), segment.get(2), segment.get(4)));
+                let error = codes::named(codes::SEGMENT_ERROR, segment.get(4));
+                draft.say(format!("Segment {} at position {}: {error}.", segment.get(1), segment.get(2)));
             }
             "AK4" | "IK4" => {
                 errors.push(json!({ "element": segment.get(1), "code": segment.get(3), "data": segment.get(4) }));
-                draft.say(format!("Element {} is in error ({}): {}.", segment.get(1), segment.get(3), segment.get(4)));
+                let error = codes::named(codes::ELEMENT_ERROR, segment.get(3));
+                let data = segment.some(4).map(|data| format!(": {data}")).unwrap_or_default();
+                draft.say(format!("Element {}: {error}{data}.", segment.get(1)));
             }
             "AK5" | "IK5" => {
                 let (set, control) = std::mem::take(&mut named);
@@ -74,7 +78,8 @@ fn sets(unit: &SetUnit, draft: &mut Draft) -> Vec<Value> {
                 let reasons: Vec<String> = codes.iter().map(|code| format!("{} ({code})", check::meaning(code))).collect();
                 let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
                 let verdict = codes::named(codes::VERDICT, segment.get(1));
-                draft.say(format!("Set {set} with control number {control} is {verdict}{reasons}."));
+                let which = if control.is_empty() { "A set".to_owned() } else { format!("Set {set} with control number {control}") };
+                draft.say(format!("{which}: {verdict}{reasons}."));
                 let errors = std::mem::take(&mut errors);
                 sets.push(json!({ "set": set, "control_number": control, "status": segment.get(1), "codes": codes, "errors": errors }));
             }

@@ -93,10 +93,13 @@ fn read(unit: &SetUnit) -> (Section, Vec<Item>) {
         let item = items.last_mut();
         match (segment.id(), item) {
             ("RMR", _) => items.push(Item::invoice(segment, [4, 5, 6])),
-            ("RMT", _) => items.push(Item::invoice(segment, [4, 3, 5])),
+            ("RMT", _) => items.push(Item::old_invoice(segment)),
             ("ADX", Some(item)) => item.adjustments.extend(adjustment(segment)),
             ("ADX", None) => items.push(Item { adjustments: adjustment(segment).into_iter().collect(), ..Item::default() }),
-            ("REF", Some(item)) => item.references.push((segment.get(1).to_owned(), segment.get(2).to_owned())),
+            ("REF", Some(item)) => {
+                let value = segment.some(2).unwrap_or(segment.get(3));
+                item.references.push((segment.get(1).to_owned(), value.to_owned()));
+            }
             ("DTM", Some(item)) => item.date = Stamp::new(segment.get(2), segment.get(3), segment.get(4)),
             // Versions up to 3020 number their lines and groups with N1.
             ("N1" | "N3" | "N4", Some(_)) => {}
@@ -127,6 +130,18 @@ impl Item {
             discount,
             ..Self::default()
         }
+    }
+
+    /// Up to 3020 the amount paid comes second and may be left out; for a line of an invoice the first is its price.
+    fn old_invoice(segment: &Segment) -> Self {
+        let at = if segment.some(4).is_none() {
+            [3, 0, 5]
+        } else if segment.get(1) == "IV" {
+            [4, 3, 5]
+        } else {
+            [4, 0, 5]
+        };
+        Self::invoice(segment, at)
     }
 
     fn prose(&self) -> String {
