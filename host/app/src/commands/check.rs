@@ -1,0 +1,77 @@
+//! `apex check`: is everything configured that is needed? Changes nothing.
+
+use apex_config::Settings;
+use apex_model::plugin::PluginState;
+use apex_model::ports::PluginCatalog as _;
+use apex_model::source::SourceState;
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::output::Printer;
+use crate::settings::{DataDir, cache_dir, config_file};
+use crate::wire;
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    config: Option<String>,
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    ok: bool,
+    subject: String,
+    detail: String,
+}
+
+/// Validates configuration, secrets, grants, plugins and the model; exit 2 if something is missing.
+pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyhow::Result<Exit> {
+    let mut findings = Vec::new();
+    let mut add = |ok: bool, subject: String, detail: String| findings.push(Finding { ok, subject, detail });
+    for (name, source) in &settings.sources {
+        if let Err(error) = source.resolve_secrets(name) {
+            add(false, format!("source {name}"), error.to_string());
+        }
+    }
+    // A running server holds the directory's lock; looking at plugins needs no lock and writes nothing there.
+    let scratch = std::env::temp_dir().join(format!("apex-check-{}", std::process::id()));
+    let catalog = wire::catalog_alone(&settings, &global.plugins, &cache_dir()?, &scratch).await;
+    let _missing_is_fine = std::fs::remove_dir_all(&scratch);
+    match catalog {
+        Ok(catalog) => {
+            for plugin in catalog.plugins() {
+                let good = plugin.state != PluginState::Failed;
+                let detail =
+                    plugin.error.unwrap_or_else(|| format!("{} offers {}", plugin.version, plugin.exports.join(", ")));
+                add(good, format!("plugin {}", plugin.name), detail);
+            }
+            for source in catalog.sources() {
+                let good = source.state != SourceState::Waiting;
+                add(good, format!("source {}", source.name), source.reason.unwrap_or_else(|| "ready".to_owned()));
+            }
+        }
+        Err(failure) => add(false, "plugins".to_owned(), failure.to_string()),
+    }
+    let model = super::model::model_dir(&settings)?;
+    let present = model.join("model.safetensors").is_file() || settings.model.kind == apex_config::ModelKind::Hashing;
+    add(
+        present,
+        "model".to_owned(),
+        if present { "ready".to_owned() } else { "not there; run `apex model fetch`".to_owned() },
+    );
+    let server = DataDir::new(&global.data).server()?;
+    let detail = server.map_or_else(|| "no server runs".to_owned(), |info| format!("a server runs, API {}", info.api));
+    add(true, format!("data {}", global.data.display()), detail);
+
+    let ok = findings.iter().all(|finding| finding.ok);
+    let answer = Answer { config: config_file(global).map(|file| file.display().to_string()), ok, findings };
+    printer.answer(&answer, |printer| {
+        for finding in &answer.findings {
+            let mark = if finding.ok { "ok     " } else { "missing" };
+            printer.line(&format!("{mark}  {:<24} {}", finding.subject, finding.detail));
+        }
+    })?;
+    Ok(if ok { Exit::Done } else { Exit::Usage })
+}

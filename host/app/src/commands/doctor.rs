@@ -1,0 +1,28 @@
+//! `apex doctor`: are the parts of what is stored whole? Reports only.
+
+use serde_json::Value;
+
+use crate::cli::{DoctorArgs, DoctorCommand, Global};
+use crate::client::{Client, with_query};
+use crate::exit::Exit;
+use crate::host::Work;
+use crate::output::Printer;
+
+/// Prints what it found; exit 1 if anything is wrong.
+pub async fn run(global: &Global, printer: Printer, args: DoctorArgs) -> anyhow::Result<Exit> {
+    let client = Client::open(global, Work::Idle).await?;
+    let document = args.command.map(|DoctorCommand::Document { id }| id);
+    let answer = client.get(&with_query("/v1/doctor", &[("document", document)])).await;
+    client.close().await?;
+    let answer = answer?;
+    let findings = answer.get("findings").and_then(Value::as_array).map_or(0, Vec::len);
+    printer.answer(&answer, |printer| {
+        for finding in answer.get("findings").and_then(Value::as_array).into_iter().flatten() {
+            printer.line(finding.as_str().unwrap_or_default());
+        }
+        if findings == 0 {
+            printer.line("every document is whole, and every accepted event is accounted for");
+        }
+    })?;
+    Ok(if findings == 0 { Exit::Done } else { Exit::Failed })
+}

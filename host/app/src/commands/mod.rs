@@ -1,0 +1,55 @@
+//! One file a verb; this one only chooses.
+
+mod bench_intake;
+mod check;
+mod dead_letter;
+mod demo;
+mod doctor;
+mod document;
+mod event;
+mod graph;
+mod ingest;
+mod model;
+mod plugin;
+mod search;
+mod serve;
+mod source;
+
+use clap::CommandFactory as _;
+
+pub use model::model_dir;
+
+use crate::cli::{BenchCommand, Cli, Command};
+use crate::exit::Exit;
+use crate::output::Printer;
+use crate::settings::load;
+use crate::telemetry;
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { global, command } = cli;
+    if let Command::Completions { shell } = command {
+        clap_complete::generate(shell, &mut Cli::command(), "apex", &mut std::io::stdout());
+        return Ok(Exit::Done);
+    }
+    let settings = load(&global)?;
+    telemetry::init(&settings.log, &global, !matches!(command, Command::Serve));
+    let printer = Printer::new(global.json);
+    match command {
+        Command::Demo(args) => demo::run(&global, printer, args).await,
+        Command::Serve => serve::run(&global, settings).await,
+        Command::Check => check::run(&global, printer, settings).await,
+        Command::Ingest(args) => ingest::run(&global, printer, args).await,
+        Command::Search(args) => search::run(&global, printer, args).await,
+        Command::Graph(args) => graph::run(&global, printer, args).await,
+        Command::Document(command) => document::run(&global, printer, command).await,
+        Command::Event(command) => event::run(&global, printer, command).await,
+        Command::DeadLetter(command) => dead_letter::run(&global, printer, command).await,
+        Command::Source(command) => source::run(&global, printer, command).await,
+        Command::Plugin(command) => plugin::run(&global, printer, command).await,
+        Command::Model(command) => model::run(printer, &settings, &command).await,
+        Command::Doctor(args) => doctor::run(&global, printer, args).await,
+        Command::Bench(BenchCommand::Intake(args)) => bench_intake::run(&global, printer, args).await,
+        Command::Completions { .. } => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,50 @@
+//! The application around the parts of Apex Host: command line, wiring, running host, demo and benchmarks.
+//!
+//! A library so that the suites that run the real binary can share its senders and load generator; the binary is `main.rs`.
+
+pub mod bench;
+mod cli;
+mod client;
+mod commands;
+mod demo;
+mod exit;
+mod host;
+mod output;
+mod reload;
+mod settings;
+mod telemetry;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+
+/// Reads the command line, runs one command, turns its error into an exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _closed_pipe_is_fine = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    let json = cli.global.json;
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error, json).into(),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    // A second call is refused and harmless.
+    let _installed_once = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(commands::run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    exit
+}

@@ -1,0 +1,11 @@
+//! The suites that run the real binary: real processes, real sockets, real files, real kill -9.
+//!
+//! `cargo test -p apex --test it` runs them all; a name after it picks one. Each test has its own directories and ports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+
+mod harness;
+
+mod crash;
+mod fsync;
+mod swap;
