@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use apex_model::event::{Appended, NewEvent};
 use apex_model::ids::EventId;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::command::Job;
 use crate::command::Op;
 use crate::group::Group;
 use crate::row::{kind_number, path_number, priority_number};
-use crate::sql::{ROWS_MAX, Statement, count};
+use crate::sql::{ROWS_MAX, Script, count};
 use crate::writer::Writer;
 
 /// Positions of events found in sealed windows, looked up for a whole group at once.
@@ -51,22 +50,23 @@ impl Writer {
 }
 
 /// Writes new events, their bodies and that they wait.
-pub(crate) async fn write_rows(conn: &mut SqliteConnection, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
+pub(crate) async fn write_rows(script: &mut Script<'_>, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
     for part in rows.chunks(ROWS_MAX) {
-        let mut events = Statement::repeated("INSERT INTO event VALUES ", "(?,?,?,?,?,?,?,?,?,?,?,?)", part.len(), "");
-        let mut bodies = Statement::repeated("INSERT INTO body VALUES ", "(?,?,?)", part.len(), "");
-        let mut work = Statement::repeated("INSERT INTO work (position) VALUES ", "(?)", part.len(), "");
+        script.repeated("INSERT INTO event VALUES ", "(?,?,?,?,?,?,?,?,?,?,?,?)", part.len(), "").await?;
         for (position, event) in part {
-            events.bind(*position)?.bind(event.id.0.as_slice())?.bind(event.source.as_str())?;
-            events.bind(kind_number(event.kind))?.bind(path_number(event.path))?.bind(priority_number(event.priority))?;
-            events.bind(event.received_at.unix_ms())?.bind(event.trace.0.as_slice())?.bind(event.event_key.as_str())?;
-            events.bind(event.event_type.as_str())?.bind(event.label.as_str())?.bind(count(event.body.len()))?;
-            bodies.bind(*position)?.bind(event.headers.as_str())?.bind(event.body.as_ref())?;
-            work.bind(*position)?;
+            script.bind(*position)?.bind(event.id.0.as_slice())?.bind(event.source.as_str())?;
+            script.bind(kind_number(event.kind))?.bind(path_number(event.path))?.bind(priority_number(event.priority))?;
+            script.bind(event.received_at.unix_ms())?.bind(event.trace.0.as_slice())?.bind(event.event_key.as_str())?;
+            script.bind(event.event_type.as_str())?.bind(event.label.as_str())?.bind(count(event.body.len()))?;
         }
-        events.run(conn).await?;
-        bodies.run(conn).await?;
-        work.run(conn).await?;
+        script.repeated("INSERT INTO body VALUES ", "(?,?,?)", part.len(), "").await?;
+        for (position, event) in part {
+            script.bind(*position)?.bind(event.headers.as_str())?.bind(event.body.as_ref())?;
+        }
+        script.repeated("INSERT INTO work (position) VALUES ", "(?)", part.len(), "").await?;
+        for (position, _) in part {
+            script.bind(*position)?;
+        }
     }
     Ok(())
 }

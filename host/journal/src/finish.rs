@@ -5,12 +5,11 @@ use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, SourceName};
 use apex_model::plugin::PluginRef;
 use apex_model::Failure;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::command::Outcome;
 use crate::error;
 use crate::group::Group;
-use crate::sql::{ROWS_MAX, Statement};
+use crate::sql::{ROWS_MAX, Script};
 use crate::work::{LastError, Tracked, WorkIndex, Phase};
 use crate::writer::{Writer, later};
 
@@ -81,35 +80,33 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> sqlx::Result<String> {
 }
 
 /// Writes how events ended.
-pub(crate) async fn write_ended(conn: &mut SqliteConnection, ended: &[Ended<'_>]) -> sqlx::Result<()> {
+pub(crate) async fn write_ended(script: &mut Script<'_>, ended: &[Ended<'_>]) -> sqlx::Result<()> {
     for part in ended.chunks(ROWS_MAX) {
-        let mut statement = Statement::repeated("INSERT OR REPLACE INTO outcome VALUES ", "(?,?,?,?,?,?,?,?)", part.len(), "");
+        script.repeated("INSERT OR REPLACE INTO outcome VALUES ", "(?,?,?,?,?,?,?,?)", part.len(), "").await?;
         for row in part {
-            statement.bind(row.claim.position)?.bind(row.state.as_str())?.bind(row.finished_ms)?;
-            statement.bind(i64::from(row.claim.attempt))?.bind(row.failure.map(|failure| failure.code.to_string()))?;
-            statement.bind(row.failure.map(|failure| failure.what.as_str()))?.bind(json(row.outcomes)?)?;
-            statement.bind(row.plugin.map(json).transpose()?)?;
+            script.bind(row.claim.position)?.bind(row.state.as_str())?.bind(row.finished_ms)?;
+            script.bind(i64::from(row.claim.attempt))?.bind(row.failure.map(|failure| failure.code.to_string()))?;
+            script.bind(row.failure.map(|failure| failure.what.as_str()))?.bind(json(row.outcomes)?)?;
+            script.bind(row.plugin.map(json).transpose()?)?;
         }
-        statement.run(conn).await?;
     }
     Ok(())
 }
 
 /// Writes dead letters.
-pub(crate) async fn write_letters(conn: &mut SqliteConnection, letters: &[Letter<'_>]) -> sqlx::Result<()> {
+pub(crate) async fn write_letters(script: &mut Script<'_>, letters: &[Letter<'_>]) -> sqlx::Result<()> {
     for part in letters.chunks(ROWS_MAX) {
-        let mut statement = Statement::repeated("INSERT OR REPLACE INTO dead_letter VALUES ", "(?,?,?,?,?,?)", part.len(), "");
+        script.repeated("INSERT OR REPLACE INTO dead_letter VALUES ", "(?,?,?,?,?,?)", part.len(), "").await?;
         for row in part {
-            statement.bind(row.claim.position)?.bind(row.claim.id.0.as_slice())?.bind(row.source.as_str())?;
-            statement.bind(row.failure.next_step.as_str())?.bind(json(row.issues)?)?.bind(row.body_sha256.0.as_slice())?;
+            script.bind(row.claim.position)?.bind(row.claim.id.0.as_slice())?.bind(row.source.as_str())?;
+            script.bind(row.failure.next_step.as_str())?.bind(json(row.issues)?)?.bind(row.body_sha256.0.as_slice())?;
         }
-        statement.run(conn).await?;
     }
     Ok(())
 }
 
 /// Writes what the group changed in `work`.
-pub(crate) async fn write_work(conn: &mut SqliteConnection, work: &WorkIndex) -> sqlx::Result<()> {
+pub(crate) async fn write_work(script: &mut Script<'_>, work: &WorkIndex) -> sqlx::Result<()> {
     let (mut kept, mut gone): (Vec<(i64, &Tracked)>, Vec<i64>) = (Vec::new(), Vec::new());
     for (position, tracked) in work.changes() {
         match tracked {
@@ -121,24 +118,22 @@ pub(crate) async fn write_work(conn: &mut SqliteConnection, work: &WorkIndex) ->
     kept.sort_unstable_by_key(|(position, _)| *position);
     gone.sort_unstable();
     for part in kept.chunks(ROWS_MAX) {
-        let mut statement = Statement::repeated("INSERT OR REPLACE INTO work VALUES ", "(?,?,?,?,?,?)", part.len(), "");
+        script.repeated("INSERT OR REPLACE INTO work VALUES ", "(?,?,?,?,?,?)", part.len(), "").await?;
         for (position, tracked) in part {
             let (state, due_ms) = match tracked.phase {
                 Phase::Waiting(due_ms) => (0, due_ms),
                 Phase::Leased(until_ms) => (1, until_ms),
             };
-            statement.bind(*position)?.bind(state)?.bind(i64::from(tracked.attempts))?.bind(due_ms)?;
-            statement.bind(tracked.error.as_ref().map(|error| error.code.as_str()))?;
-            statement.bind(tracked.error.as_ref().map(|error| error.what.as_str()))?;
+            script.bind(*position)?.bind(state)?.bind(i64::from(tracked.attempts))?.bind(due_ms)?;
+            script.bind(tracked.error.as_ref().map(|error| error.code.as_str()))?;
+            script.bind(tracked.error.as_ref().map(|error| error.what.as_str()))?;
         }
-        statement.run(conn).await?;
     }
     for part in gone.chunks(ROWS_MAX) {
-        let mut statement = Statement::repeated("DELETE FROM work WHERE position IN (", "?", part.len(), ")");
+        script.repeated("DELETE FROM work WHERE position IN (", "?", part.len(), ")").await?;
         for position in part {
-            statement.bind(*position)?;
+            script.bind(*position)?;
         }
-        statement.run(conn).await?;
     }
     Ok(())
 }

@@ -58,6 +58,59 @@ impl Statement {
     }
 }
 
+/// The statements of a group, run one by one or, if they always come in the same few forms, as one text in one round trip.
+pub(crate) struct Script<'c> {
+    conn: &'c mut SqliteConnection,
+    is_joined: bool,
+    current: Option<Statement>,
+}
+
+impl<'c> Script<'c> {
+    /// Runs each statement when the next one begins. The caller began the transaction.
+    pub(crate) fn in_steps(conn: &'c mut SqliteConnection) -> Self {
+        Self { conn, is_joined: false, current: None }
+    }
+
+    /// Runs all statements at the end, with a transaction around them. sqlx keeps a text prepared, so there must be few different ones.
+    pub(crate) fn joined(conn: &'c mut SqliteConnection) -> Self {
+        Self { conn, is_joined: true, current: Some(Statement::new("BEGIN IMMEDIATE")) }
+    }
+
+    /// The next statement, see [`Statement::repeated`].
+    pub(crate) async fn repeated(&mut self, head: &str, tuple: &str, count: usize, tail: &str) -> sqlx::Result<()> {
+        let next = Statement::repeated(head, tuple, count, tail);
+        match &mut self.current {
+            Some(current) if self.is_joined => {
+                current.text.push(';');
+                current.text.push_str(&next.text);
+            }
+            current => {
+                if let Some(done) = current.replace(next) {
+                    done.run(self.conn).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next argument of the statement begun last.
+    pub(crate) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(&mut self, value: T) -> sqlx::Result<&mut Self> {
+        if let Some(current) = &mut self.current {
+            current.bind(value)?;
+        }
+        Ok(self)
+    }
+
+    /// Runs what is left; joined statements are durable then.
+    pub(crate) async fn finish(mut self) -> sqlx::Result<()> {
+        let Some(mut last) = self.current.take() else { return Ok(()) };
+        if self.is_joined {
+            last.text.push_str(";COMMIT");
+        }
+        last.run(self.conn).await.map(drop)
+    }
+}
+
 /// The whole number in this column of the row; zero if it is null.
 pub(crate) fn int(row: &SqliteRow, column: usize) -> sqlx::Result<i64> {
     Ok(row.try_get::<Option<i64>, _>(column)?.unwrap_or(0))

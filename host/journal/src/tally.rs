@@ -8,7 +8,7 @@ use apex_model::ids::SourceName;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use crate::sql::{ROWS_MAX, Statement, int};
+use crate::sql::{ROWS_MAX, Script, Statement, int};
 
 /// How much one source's counts change.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,11 @@ impl Deltas {
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many sources' counts change.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// A new event.
@@ -75,12 +80,12 @@ impl Deltas {
     }
 
     /// Writes them.
-    pub(crate) async fn write(&self, conn: &mut SqliteConnection) -> sqlx::Result<()> {
+    pub(crate) async fn write(&self, script: &mut Script<'_>) -> sqlx::Result<()> {
         let deltas: Vec<_> = self.0.iter().collect();
         for part in deltas.chunks(ROWS_MAX) {
-            let mut statement = Statement::repeated(ADD_HEAD, "(?,?,?,?,?,?,?,?)", part.len(), ADD_TAIL);
+            script.repeated(ADD_HEAD, "(?,?,?,?,?,?,?,?)", part.len(), ADD_TAIL).await?;
             for (source, delta) in part {
-                statement.bind(source.as_str())?;
+                script.bind(source.as_str())?;
                 for number in [
                     delta.accepted,
                     delta.duplicate,
@@ -90,10 +95,9 @@ impl Deltas {
                     delta.dead,
                     delta.in_flight,
                 ] {
-                    statement.bind(number)?;
+                    script.bind(number)?;
                 }
             }
-            statement.run(conn).await?;
         }
         Ok(())
     }

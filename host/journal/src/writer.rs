@@ -24,7 +24,7 @@ use crate::group::Group;
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::ready::Ready;
-use crate::sql::Statement;
+use crate::sql::{Script, Statement};
 use crate::work::WorkIndex;
 
 /// How long the thread sleeps without work: then it looks for windows to prune.
@@ -184,16 +184,35 @@ impl Writer {
             let outcome = self.plan(group, &job.op, &sealed).await;
             outcomes.push(outcome.map_err(|cause| Broken { job: Some(number), cause })?);
         }
-        if self.has_writes(group) {
-            self.begin().await?;
-            group.write(&mut self.conn).await?;
-            finish::write_work(&mut self.conn, &self.work).await?;
+        self.write(group, jobs.len()).await?;
+        Ok(outcomes)
+    }
+
+    /// Makes durable what was planned, and what goes along with it.
+    async fn write(&mut self, group: &Group<'_>, operations: usize) -> sqlx::Result<()> {
+        let seals = self.dedupe.can_seal();
+        let prunes = self.pruner.is_busy() && operations < PRUNING_OPERATIONS_MAX;
+        let works = self.work.changes().next().is_some();
+        if group.is_plain() && !(self.in_transaction || seals || prunes || works) {
+            self.in_transaction = true;
+            let mut script = Script::joined(&mut self.conn);
+            group.write(&mut script).await?;
+            script.finish().await?;
+            self.in_transaction = false;
+            return Ok(());
         }
-        if self.dedupe.can_seal() {
+        if works || group.is_dirty() {
+            self.begin().await?;
+            let mut script = Script::in_steps(&mut self.conn);
+            group.write(&mut script).await?;
+            finish::write_work(&mut script, &self.work).await?;
+            script.finish().await?;
+        }
+        if seals {
             self.begin().await?;
             self.dedupe.seal_step(&mut self.conn, self.clock.now_ms()).await?;
         }
-        if self.pruner.is_busy() && jobs.len() < PRUNING_ROWS_MAX {
+        if prunes {
             self.begin().await?;
             self.pruner.step(&mut self.conn).await?;
         }
@@ -201,11 +220,7 @@ impl Writer {
             Statement::new("COMMIT").run(&mut self.conn).await?;
             self.in_transaction = false;
         }
-        Ok(outcomes)
-    }
-
-    fn has_writes(&self, group: &Group<'_>) -> bool {
-        group.is_dirty() || self.work.changes().next().is_some()
+        Ok(())
     }
 
     /// Begins the group's transaction, if it has not begun yet.
@@ -288,7 +303,7 @@ impl Writer {
 }
 
 /// A group with this many operations prunes nothing: it has enough to do.
-const PRUNING_ROWS_MAX: usize = 64;
+const PRUNING_OPERATIONS_MAX: usize = 64;
 
 struct Ended(Arc<Shared>);
 
