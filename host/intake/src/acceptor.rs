@@ -38,14 +38,14 @@ pub(crate) enum Delivered {
 
 /// Accepts webhook deliveries.
 #[derive(Clone)]
-pub struct WebhookAcceptor {
+pub(crate) struct WebhookAcceptor {
     verifier: Arc<dyn WebhookVerifier>,
     inbox: Arc<dyn Inbox>,
 }
 
 impl WebhookAcceptor {
     /// An acceptor that verifies with one port and stores through the other.
-    pub fn new(verifier: Arc<dyn WebhookVerifier>, inbox: Arc<dyn Inbox>) -> Self {
+    pub(crate) fn new(verifier: Arc<dyn WebhookVerifier>, inbox: Arc<dyn Inbox>) -> Self {
         Self { verifier, inbox }
     }
 
@@ -73,11 +73,6 @@ impl WebhookAcceptor {
             }),
         );
         answered
-    }
-
-    /// Whether rows can be made durable.
-    pub(crate) fn inbox(&self) -> &Arc<dyn Inbox> {
-        &self.inbox
     }
 }
 
@@ -108,7 +103,8 @@ pub(crate) async fn append(inbox: &dyn Inbox, event: NewEvent) -> Result<Appende
 
 /// A port that dropped its callback without calling it.
 pub(crate) fn lost(part: &str) -> Failure {
-    Failure::backoff(Code::INTERNAL, format!("{part} gave no answer")).next("send it again; if it happens again, report it")
+    Failure::backoff(Code::INTERNAL, format!("{part} gave no answer"))
+        .next("send it again; if it happens again, report it")
 }
 
 /// The failure for a source nobody knows.

@@ -108,7 +108,8 @@ fn missing_plugins(sources: &[SourceStatus], plugins: &[PluginStatus]) -> Vec<St
 
 /// Whether a polled source has committed nothing for too long.
 fn late(source: &SourceStatus, every_ms: u64, last: Option<Timestamp>, now: Timestamp) -> Option<String> {
-    let allowed_ms = i64::try_from(every_ms).unwrap_or(i64::MAX).saturating_mul(LATE_INTERVALS).saturating_add(LATE_GRACE_MS);
+    let allowed_ms =
+        i64::try_from(every_ms).unwrap_or(i64::MAX).saturating_mul(LATE_INTERVALS).saturating_add(LATE_GRACE_MS);
     let reference = last.map_or(source.since, |last| last.max(source.since));
     let age_ms = now.unix_ms() - reference.unix_ms();
     (age_ms > allowed_ms).then(|| {

@@ -4,6 +4,7 @@
 //! before the connector is asked. API and metrics are axum routers on the same accept loop. Meets the rest of the host
 //! only through the ports of `apex-model`. Must not know a store, the journal's format or the sandbox.
 
+pub mod api;
 pub mod metrics;
 
 mod accept_loop;
@@ -18,5 +19,5 @@ mod scrape;
 mod sources;
 mod webhook;
 
-pub use acceptor::WebhookAcceptor;
+pub use api::{Access, ApiState, Scope, Token, api_router};
 pub use listeners::{Listeners, Ports, Server};

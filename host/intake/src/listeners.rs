@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use apex_config::limits::IntakeLimits;
 use apex_model::ports::{
     Cursors, DeadLetters, DocumentReader, Embedder, EventReader, Inbox, PluginCatalog, Poller, WebhookVerifier,
 };
@@ -18,11 +17,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept_loop;
-use crate::acceptor::WebhookAcceptor;
+use crate::api::{ApiState, api_router};
 use crate::health::Health;
-use crate::metrics::Metrics;
 use crate::scrape::{self, Scrape};
-use crate::sources::SourceTable;
 use crate::webhook::PublicService;
 
 /// The rest of the host, as the listeners see it.
@@ -59,58 +56,57 @@ pub struct Listeners {
     pub metrics: TcpListener,
 }
 
-/// The listeners' service, ready to run.
+/// The three listeners, ready to run.
 pub struct Server {
-    ports: Ports,
-    limits: IntakeLimits,
-    metrics: Arc<Metrics>,
-    sources: Arc<SourceTable>,
+    state: ApiState,
     shutdown: CancellationToken,
 }
 
 impl Server {
-    /// A server over these ports. Make it once the catalogue has loaded: what it does not know is answered 401.
-    pub fn new(ports: Ports, limits: IntakeLimits, metrics: Metrics, shutdown: CancellationToken) -> Self {
-        let metrics = Arc::new(metrics);
-        let sources = Arc::new(SourceTable::new(Arc::clone(&ports.catalog), Arc::clone(&metrics)));
-        Self { ports, limits, metrics, sources, shutdown }
+    /// A server over this state. Make it once the catalogue has loaded: sources it does not know are answered 401.
+    pub fn new(state: ApiState, shutdown: CancellationToken) -> Self {
+        Self { state, shutdown }
     }
 
     /// Serves until `shutdown`, then drains: at most `drain_ms_max` later everything is closed.
     pub async fn run(self, listeners: Listeners) {
+        let Self { state, shutdown: stop } = self;
+        let (ports, limits) = (state.ports().clone(), state.limits().clone());
         let health = Health {
-            inbox: Arc::clone(&self.ports.inbox),
-            catalog: Arc::clone(&self.ports.catalog),
-            cursors: Arc::clone(&self.ports.cursors),
-            shutdown: self.shutdown.clone(),
+            inbox: Arc::clone(&ports.inbox),
+            catalog: Arc::clone(&ports.catalog),
+            cursors: Arc::clone(&ports.cursors),
+            shutdown: stop.clone(),
         };
         let public = Arc::new(PublicService {
-            acceptor: WebhookAcceptor::new(Arc::clone(&self.ports.verifier), Arc::clone(&self.ports.inbox)),
-            sources: Arc::clone(&self.sources),
+            acceptor: state.acceptor().clone(),
+            sources: Arc::clone(state.sources()),
             health: health.clone(),
-            metrics: Arc::clone(&self.metrics),
-            limits: self.limits.clone(),
-            shutdown: self.shutdown.clone(),
+            metrics: Arc::clone(state.metrics()),
+            limits: limits.clone(),
+            shutdown: stop.clone(),
         });
         let webhooks = service_fn(move |request| {
             let public = Arc::clone(&public);
             async move { Ok::<_, Infallible>(public.handle(request).await) }
         });
+        let gauge = |listener: &str| state.metrics().connections(listener);
+        let open = [gauge("intake"), gauge("api"), gauge("metrics")];
         let scrape = Scrape {
-            metrics: Arc::clone(&self.metrics),
-            events: Arc::clone(&self.ports.events),
-            documents: Arc::clone(&self.ports.documents),
-            catalog: Arc::clone(&self.ports.catalog),
-            inbox: Arc::clone(&self.ports.inbox),
+            metrics: Arc::clone(state.metrics()),
+            events: ports.events,
+            documents: ports.documents,
+            catalog: ports.catalog,
+            inbox: ports.inbox,
         };
-        let api = health_router(health.clone());
-        let metrics = Router::new().route("/metrics", get(metrics_text)).with_state(scrape).merge(health_router(health));
-        let gauge = |listener: &str| self.metrics.connections(listener);
-        let (limits, stop) = (&self.limits, &self.shutdown);
+        let metrics = Router::new().route("/metrics", get(metrics_text)).with_state(scrape);
+        let metrics = TowerToHyperService::new(metrics.merge(health_router(health.clone())));
+        let api = TowerToHyperService::new(health_router(health).merge(api_router(state)));
+        let [intake_open, api_open, metrics_open] = open;
         tokio::join!(
-            accept_loop::run(listeners.intake, webhooks, limits, gauge("intake"), stop.clone()),
-            accept_loop::run(listeners.api, TowerToHyperService::new(api), limits, gauge("api"), stop.clone()),
-            accept_loop::run(listeners.metrics, TowerToHyperService::new(metrics), limits, gauge("metrics"), stop.clone()),
+            accept_loop::run(listeners.intake, webhooks, &limits, intake_open, stop.clone()),
+            accept_loop::run(listeners.api, api, &limits, api_open, stop.clone()),
+            accept_loop::run(listeners.metrics, metrics, &limits, metrics_open, stop.clone()),
         );
     }
 }

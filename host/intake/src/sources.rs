@@ -30,6 +30,8 @@ pub(crate) struct SourceEntry {
     pub rollout_percent: u8,
     /// Whether it takes webhooks, or may once its plugin is there.
     pub may_take_webhooks: bool,
+    /// Whether it reads files, or may once its plugin is there.
+    pub may_read_files: bool,
     /// Its counters.
     pub stats: Arc<SourceStats>,
 }
@@ -79,6 +81,12 @@ impl SourceTable {
         self.entries.load().get(name).cloned()
     }
 
+    /// Which path works off what this key names, and how urgent it is. For a source that is gone: the defaults.
+    pub(crate) fn route(&self, source: &SourceName, key: &str) -> (IngestPath, Priority) {
+        let entry = self.get(source.as_str());
+        entry.map_or_else(Default::default, |entry| (entry.path(key), entry.priority))
+    }
+
     fn renew(&self) {
         let now = millis(self.started.elapsed());
         let stale_at = self.stale_at_ms.load(Ordering::Relaxed);
@@ -94,13 +102,15 @@ impl SourceTable {
 
 fn copy(sources: &[SourceStatus], before: &Entries, metrics: &Metrics) -> Entries {
     let entry = |source: &SourceStatus| {
+        let may = |export: &str| source.exports.is_empty() || source.exports.iter().any(|known| known == export);
         let name = source.name.as_str();
         let stats = before.get(name).map_or_else(|| Arc::new(metrics.source(name)), |entry| Arc::clone(&entry.stats));
         let entry = SourceEntry {
             name: source.name.clone(),
             priority: source.priority,
             rollout_percent: source.rollout_percent,
-            may_take_webhooks: source.exports.is_empty() || source.exports.iter().any(|export| export == "webhook"),
+            may_take_webhooks: may("webhook"),
+            may_read_files: may("batch"),
             stats,
         };
         (name.to_owned(), Arc::new(entry))
@@ -125,6 +135,7 @@ mod tests {
             priority: Priority::P0,
             rollout_percent,
             may_take_webhooks: true,
+            may_read_files: false,
             stats: Arc::new(metrics.source("frontapp")),
         }
     }

@@ -50,7 +50,10 @@ async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
     for _ in 0..3 {
         connection.send(&request).await;
         assert_eq!(connection.answer(false).await.unwrap().status, 202);
-        assert!(!connection.is_closed_within(Duration::from_millis(200)).await, "longer than the header time, still kept");
+        assert!(
+            !connection.is_closed_within(Duration::from_millis(200)).await,
+            "longer than the header time, still kept"
+        );
     }
     let started = Instant::now();
     assert!(connection.is_closed_within(DEADLINE).await);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apex_config::limits::IntakeLimits;
 use apex_intake::metrics::Metrics;
-use apex_intake::{Listeners, Ports, Server};
+use apex_intake::{Access, ApiState, Listeners, Ports, Scope, Server, Token};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -14,6 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{self, DEADLINE, Response};
 use crate::fakes::{Fake, plugin, source};
+use crate::openapi;
+
+/// A token that may read.
+pub const READER: &str = "reader-token";
+/// A token that may read and operate.
+pub const OPERATOR: &str = "operator-token";
 
 pub struct Host {
     pub fake: Arc<Fake>,
@@ -63,17 +69,32 @@ impl Host {
         let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
         let listeners = Listeners { intake: bind().await, api: bind().await, metrics: bind().await };
         let address = |listener: &TcpListener| listener.local_addr().unwrap();
-        let (intake, api, metrics) =
-            (address(&listeners.intake), address(&listeners.api), address(&listeners.metrics));
+        let (intake, api, metrics) = (address(&listeners.intake), address(&listeners.api), address(&listeners.metrics));
         let shutdown = CancellationToken::new();
-        let server = Server::new(ports(&fake), limits, Metrics::new(Registry::default()), shutdown.clone());
-        let task = Some(tokio::spawn(server.run(listeners)));
+        let access = Access::Tokens(vec![Token::new(READER, &[Scope::Read]), Token::new(OPERATOR, &[Scope::Operate])]);
+        let state = ApiState::new(ports(&fake), limits, access, Metrics::new(Registry::default()));
+        let task = Some(tokio::spawn(Server::new(state, shutdown.clone()).run(listeners)));
         Self { fake, intake, api, metrics, shutdown, task }
     }
 
     /// A webhook to `alpha` whose connector answers as `verdict` says.
     pub async fn webhook(&self, verdict: &str, body: &[u8]) -> Response {
         client::request(self.intake, "POST", "/webhooks/alpha", &[("x-verdict", verdict)], body).await
+    }
+
+    /// A request to the API with the operator's token; the answer is checked against the API's own description.
+    pub async fn api(&self, method: &str, target: &str, body: &[u8]) -> Response {
+        let authorization = format!("Bearer {OPERATOR}");
+        let response = client::request(self.api, method, target, &[("authorization", &authorization)], body).await;
+        openapi::check(method, target, &response);
+        response
+    }
+
+    /// A request to the API that must be answered with this status; its JSON.
+    pub async fn json(&self, method: &str, target: &str, body: &[u8], status: u16) -> serde_json::Value {
+        let response = self.api(method, target, body).await;
+        assert_eq!(response.status, status, "{method} {target}: {}", response.text());
+        response.json()
     }
 
     pub async fn scrape(&self) -> String {

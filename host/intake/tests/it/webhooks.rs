@@ -143,7 +143,9 @@ async fn only_an_absurd_media_type_is_415() {
     let send = async |kind: &str| {
         client::request(host.intake, "POST", "/webhooks/alpha", &[("content-type", kind)], b"{}").await.status
     };
-    for fine in ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"] {
+    for fine in
+        ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"]
+    {
         assert_eq!(send(fine).await, 202, "{fine}");
     }
     for absurd in ["image/png", "Video/mp4", "audio/ogg", "font/woff2"] {
