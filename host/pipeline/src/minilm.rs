@@ -8,6 +8,7 @@
 
 mod bert;
 mod elementwise;
+mod product;
 mod weights;
 mod worker;
 

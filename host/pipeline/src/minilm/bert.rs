@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
-use candle_nn::ops::{layer_norm, softmax_last_dim};
 
-use super::elementwise::{AddBias, AddBiasGelu};
+use super::elementwise::{AddNorm, Gelu, Softmax};
+use super::product::Linear;
 use super::{DIMENSIONS, ModelError, weights};
 use crate::model_fetch;
 
@@ -39,15 +39,9 @@ struct Layer {
     norm: Norm,
 }
 
-struct Linear {
-    /// `[in, out]`
-    weight: Tensor,
-    bias: Vec<f32>,
-}
-
 struct Norm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Vec<f32>,
+    offset: Vec<f32>,
 }
 
 impl Bert {
@@ -75,10 +69,9 @@ impl Bert {
         let ids: Vec<u32> = texts.iter().flat_map(|ids| ids.iter().copied()).collect();
         let positions: Vec<u32> = texts.iter().flat_map(|ids| (0..).zip(*ids).map(|(place, _)| place)).collect();
         let rows = ids.len();
-        let hidden = self.words.index_select(&Tensor::from_vec(ids, rows, &Device::Cpu)?, 0)?;
-        let hidden = (hidden + self.positions.index_select(&Tensor::from_vec(positions, rows, &Device::Cpu)?, 0)?)?;
-        hidden.inplace_op1(&AddBias(&self.token_type))?;
-        let mut hidden = self.norm.apply(&hidden)?;
+        let mut hidden = self.words.index_select(&Tensor::from_vec(ids, rows, &Device::Cpu)?, 0)?;
+        let places = self.positions.index_select(&Tensor::from_vec(positions, rows, &Device::Cpu)?, 0)?;
+        self.norm.add_and_apply(&hidden, &places, &self.token_type)?;
         let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         for layer in &self.layers {
             hidden = layer.apply(&hidden, &lengths)?;
@@ -125,11 +118,13 @@ impl Layer {
             contexts.push(attend(&together.narrow(0, start, length)?, length)?);
             start += length;
         }
-        let context = Tensor::cat(&contexts, 0)?;
-        let attended = self.attention_norm.apply(&(self.attention_out.apply(&context)? + hidden)?)?;
-        let wide = attended.matmul(&self.widen.weight)?;
-        wide.inplace_op1(&AddBiasGelu(&self.widen.bias))?;
-        self.norm.apply(&(self.narrow.apply(&wide)? + attended)?)
+        let attended = self.attention_out.apply(&Tensor::cat(&contexts, 0)?)?;
+        self.attention_norm.add_and_apply(&attended, hidden, &[])?;
+        let wide = self.widen.apply(&attended)?;
+        wide.inplace_op1(&Gelu)?;
+        let narrow = self.narrow.apply(&wide)?;
+        self.norm.add_and_apply(&narrow, &attended, &[])?;
+        Ok(narrow)
     }
 }
 
@@ -137,26 +132,15 @@ impl Layer {
 fn attend(together: &Tensor, length: usize) -> Result<Tensor> {
     let heads = together.reshape((length, 3, HEADS, HEAD_WIDTH))?.permute((1, 2, 0, 3))?.contiguous()?;
     let (query, key, value) = (heads.get(0)?, heads.get(1)?, heads.get(2)?);
-    let scores = softmax_last_dim(&query.matmul(&key.t()?)?)?;
+    let scores = query.matmul(&key.t()?)?;
+    scores.inplace_op1(&Softmax { width: length })?;
     scores.matmul(&value)?.transpose(0, 1)?.reshape((length, DIMENSIONS))
 }
 
-impl Linear {
-    /// Takes a weight as stored, `[out, in]`.
-    fn new(weight: &Tensor, bias: &Tensor) -> Result<Self> {
-        Ok(Self { weight: weight.t()?.contiguous()?, bias: bias.to_vec1()? })
-    }
-
-    fn apply(&self, rows: &Tensor) -> Result<Tensor> {
-        let product = rows.matmul(&self.weight)?;
-        product.inplace_op1(&AddBias(&self.bias))?;
-        Ok(product)
-    }
-}
-
 impl Norm {
-    fn apply(&self, rows: &Tensor) -> Result<Tensor> {
-        layer_norm(rows, &self.weight, &self.bias, EPSILON)
+    /// `rows` = norm(`rows` + `bias` + `others`), in place.
+    fn add_and_apply(&self, rows: &Tensor, others: &Tensor, bias: &[f32]) -> Result<()> {
+        rows.inplace_op2(others, &AddNorm { bias, weight: &self.weight, offset: &self.offset, epsilon: EPSILON })
     }
 }
 
@@ -175,7 +159,8 @@ impl Named {
     }
 
     fn norm(&self, prefix: &str) -> Result<Norm> {
-        Ok(Norm { weight: self.get(&format!("{prefix}.weight"))?, bias: self.get(&format!("{prefix}.bias"))? })
+        let values = |name: &str| self.get(&format!("{prefix}.{name}"))?.to_vec1();
+        Ok(Norm { weight: values("weight")?, offset: values("bias")? })
     }
 }
 
