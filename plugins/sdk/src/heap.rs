@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn blocks_are_disjoint_and_keep_their_bytes() {
-        let heap: Box<Heap<524_288>> = Box::new(Heap::new());
+        let heap: Box<Heap<131_072>> = Box::new(Heap::new());
         let mut live: Vec<(*mut u8, usize, u8)> = Vec::new();
         // A fixed pseudo-random walk (xorshift) of allocations, growths and releases.
         let mut seed = 0x9e37_79b9_u32;
@@ -241,7 +241,7 @@ mod tests {
             seed ^= seed << 13;
             seed ^= seed >> 17;
             seed ^= seed << 5;
-            let size = (seed >> 8) as usize % 4_000 + 1;
+            let size = (seed >> 8) as usize % 2_500 + 1;
             let tag = (step % 251) as u8;
             unsafe {
                 if live.len() < 20 {
