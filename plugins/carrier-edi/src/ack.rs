@@ -68,7 +68,7 @@ impl GroupReport {
     pub fn verdict(&self) -> GroupVerdict {
         let received = self.sets.len();
         let accepted = self.sets.iter().filter(|set| set.check.verdict() != 'R').count();
-        let stated = self.trailer.as_ref().map(|trailer| number(trailer.get(1)));
+        let stated = self.trailer.as_ref().and_then(|trailer| number(trailer.get(1)));
         let codes = self.codes(stated, received);
         let status = if !codes.is_empty() || (accepted == 0 && received > 0) {
             'R'
@@ -79,20 +79,21 @@ impl GroupReport {
         } else {
             'A'
         };
-        GroupVerdict { status, included: stated.flatten().unwrap_or(received), received, accepted, codes }
+        GroupVerdict { status, included: stated.unwrap_or(received), received, accepted, codes }
     }
 
-    fn codes(&self, stated: Option<Option<usize>>, received: usize) -> Vec<&'static str> {
+    fn codes(&self, stated: Option<usize>, received: usize) -> Vec<&'static str> {
         let mut codes = Vec::new();
         let control = self.header.get(6);
         match &self.trailer {
             None => codes.push("3"),
             Some(trailer) => {
-                let same = trailer.get(2) == control || number(control).is_some_and(|n| number(trailer.get(2)) == Some(n));
+                let same =
+                    trailer.get(2) == control || number(control).is_some_and(|n| number(trailer.get(2)) == Some(n));
                 if !same {
                     codes.push("4");
                 }
-                if stated.flatten() != Some(received) {
+                if stated != Some(received) {
                     codes.push("5");
                 }
             }

@@ -14,21 +14,53 @@ const SEGMENT_ERRORS_MAX: usize = 50;
 
 /// Functional group of each set that is checked: GS01 by ST01.
 const GROUP_OF_SET: [(&str, &str); 20] = [
-    ("204", "SM"), ("210", "IM"), ("214", "QM"), ("990", "GF"), ("820", "RA"), ("997", "FA"), ("999", "FA"),
-    ("810", "IN"), ("850", "PO"), ("855", "PR"), ("856", "SH"), ("270", "HS"), ("271", "HB"), ("275", "PI"),
-    ("276", "HR"), ("277", "HN"), ("278", "HI"), ("834", "BE"), ("835", "HP"), ("837", "HC"),
+    ("204", "SM"),
+    ("210", "IM"),
+    ("214", "QM"),
+    ("990", "GF"),
+    ("820", "RA"),
+    ("997", "FA"),
+    ("999", "FA"),
+    ("810", "IN"),
+    ("850", "PO"),
+    ("855", "PR"),
+    ("856", "SH"),
+    ("270", "HS"),
+    ("271", "HB"),
+    ("275", "PI"),
+    ("276", "HR"),
+    ("277", "HN"),
+    ("278", "HI"),
+    ("834", "BE"),
+    ("835", "HP"),
+    ("837", "HC"),
 ];
 
 /// Segments that open a set and that the base standard makes mandatory.
 const MANDATORY: [(&str, &[&str]); 10] = [
-    ("204", &["B2", "B2A"]), ("210", &["B3"]), ("214", &["B10"]), ("990", &["B1"]), ("810", &["BIG"]),
-    ("834", &["BGN"]), ("835", &["BPR"]), ("837", &["BHT", "HL"]), ("850", &["BEG"]), ("856", &["BSN"]),
+    ("204", &["B2", "B2A"]),
+    ("210", &["B3"]),
+    ("214", &["B10"]),
+    ("990", &["B1"]),
+    ("810", &["BIG"]),
+    ("834", &["BGN"]),
+    ("835", &["BPR"]),
+    ("837", &["BHT", "HL"]),
+    ("850", &["BEG"]),
+    ("856", &["BSN"]),
 ];
 
 /// Data element numbers of free text, where line breaks are found: segment, element, number.
 const FREE_TEXT: [(&str, usize, &str); 9] = [
-    ("N1", 2, "93"), ("N2", 1, "93"), ("N2", 2, "93"), ("N3", 1, "166"), ("N3", 2, "166"), ("N4", 1, "19"),
-    ("NTE", 2, "352"), ("L5", 2, "79"), ("K1", 1, "61"),
+    ("N1", 2, "93"),
+    ("N2", 1, "93"),
+    ("N2", 2, "93"),
+    ("N3", 1, "166"),
+    ("N3", 2, "166"),
+    ("N4", 1, "19"),
+    ("NTE", 2, "352"),
+    ("L5", 2, "79"),
+    ("K1", 1, "61"),
 ];
 
 /// An element in error.
@@ -118,11 +150,10 @@ pub fn set(unit: &SetUnit) -> SetCheck {
         check.rejected.push("5");
     }
     let group = unit.group.as_ref().map(|group| group.get(1)).unwrap_or_default();
-    if let Some((_, expected)) = GROUP_OF_SET.iter().find(|(set, _)| *set == id) {
-        if !group.is_empty() && group != *expected {
-            // Code 18 is in the list of 5010 and later only.
-            check.noted.push(if version >= "005010" { "18" } else { "6" });
-        }
+    let expected = GROUP_OF_SET.iter().find(|(set, _)| *set == id).map(|(_, group)| *group);
+    if !group.is_empty() && expected.is_some_and(|expected| expected != group) {
+        // Code 18 is in the list of 5010 and later only.
+        check.noted.push(if version >= "005010" { "18" } else { "6" });
     }
     check
 }

@@ -44,7 +44,9 @@ impl Config {
     /// # Errors
     /// `bad-config` with a pointer to the wrong key.
     pub fn read(text: &str) -> Result<Self, Fault> {
-        let value: Value = serde_json::from_str(text).map_err(|error| Fault::bad_config("", format!("the config is no JSON: {error}")))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            Fault::bad_config("", format!("the config is no JSON: {error}; correct the source's table"))
+        })?;
         let own_qualifier = string(&value, "own_qualifier", 2..=2)?;
         let own_id = string(&value, "own_id", 1..=15)?;
         if own_qualifier.is_some() != own_id.is_some() {
@@ -67,7 +69,9 @@ fn flag(config: &Value, name: &str) -> Result<bool, Fault> {
 fn string(config: &Value, name: &str, length: std::ops::RangeInclusive<usize>) -> Result<Option<String>, Fault> {
     match config.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) if length.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => {
+        Some(Value::String(text))
+            if length.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') =>
+        {
             Ok(Some(text.clone()))
         }
         Some(_) => {

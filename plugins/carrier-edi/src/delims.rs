@@ -31,7 +31,7 @@ impl Symbol {
     }
 
     /// Whether it may separate at all: no letter, digit or blank, no line break.
-    pub fn may_separate(&self) -> bool {
+    pub fn may_separate(self) -> bool {
         match self.bytes() {
             [byte] => !byte.is_ascii_alphanumeric() && !matches!(byte, b' ' | b'\r' | b'\n' | 0),
             _ => true,
@@ -39,7 +39,7 @@ impl Symbol {
     }
 
     /// Where it first occurs.
-    pub fn find(&self, hay: &[u8]) -> Option<usize> {
+    pub fn find(self, hay: &[u8]) -> Option<usize> {
         match self.bytes() {
             [byte] => hay.iter().position(|other| other == byte),
             bytes => hay.windows(bytes.len()).position(|window| window == bytes),
@@ -58,7 +58,7 @@ pub enum Terminator {
 
 impl Terminator {
     /// Start and end of its first occurrence.
-    pub fn find(&self, hay: &[u8]) -> Option<(usize, usize)> {
+    pub fn find(self, hay: &[u8]) -> Option<(usize, usize)> {
         match self {
             Self::LineBreak => hay.iter().position(|byte| matches!(byte, b'\r' | b'\n')).map(|at| (at, at + 1)),
             Self::Symbol(symbol) => symbol.find(hay).map(|at| (at, at + symbol.bytes().len())),
@@ -66,7 +66,7 @@ impl Terminator {
     }
 
     /// How many bytes of it `bytes` begins with; 0 if with none.
-    pub fn prefix(&self, bytes: &[u8]) -> usize {
+    pub fn prefix(self, bytes: &[u8]) -> usize {
         match self {
             Self::LineBreak => usize::from(matches!(bytes.first(), Some(b'\r' | b'\n'))),
             Self::Symbol(symbol) if bytes.starts_with(symbol.bytes()) => symbol.bytes().len(),

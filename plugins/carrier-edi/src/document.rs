@@ -149,16 +149,17 @@ impl<'u> Draft<'u> {
         let occurred = self.occurred.clone().or_else(|| sent_at(unit));
         let (metadata, truncated) = metadata(&self, occurred.as_ref(), clipped);
         let mut document = self.document;
-        document.id = text::clip(&id, 180).to_owned();
-        document.kind = self.kind.to_owned();
+        text::clip(&id, 180).clone_into(&mut document.id);
+        self.kind.clone_into(&mut document.kind);
         document.title = text::one_line(&self.title, 200);
-        document.content = text::clip(&self.sentences.join("\n"), CONTENT_BYTES_MAX).to_owned();
+        text::clip(&self.sentences.join("\n"), CONTENT_BYTES_MAX).clone_into(&mut document.content);
         document.occurred_at = occurred.map(|stamp| stamp.rfc3339);
         document.sequence = sequence(unit);
         document.metadata = metadata;
         let mut enclosures = binaries(&unit.segments);
         if truncated {
-            let name = format!("{}-{}.edi", text::id_part(set), text::id_part(header.map(|h| h.get(2)).unwrap_or_default()));
+            let name =
+                format!("{}-{}.edi", text::id_part(set), text::id_part(header.map(|h| h.get(2)).unwrap_or_default()));
             enclosures.push(Enclosure { name, media_type: X12, span: unit.span });
         }
         Finished { document, enclosures, fingerprint, is_state: self.is_state }
@@ -244,18 +245,32 @@ fn envelope(unit: &SetUnit) -> Value {
     let mut envelope = Map::new();
     if !isa.is_loose() {
         let fields = [
-            ("sender_qualifier", 5), ("sender", 6), ("receiver_qualifier", 7), ("receiver", 8), ("date", 9), ("time", 10),
-            ("version", 12), ("control_number", 13), ("usage", 15),
+            ("sender_qualifier", 5),
+            ("sender", 6),
+            ("receiver_qualifier", 7),
+            ("receiver", 8),
+            ("date", 9),
+            ("time", 10),
+            ("version", 12),
+            ("control_number", 13),
+            ("usage", 15),
         ];
-        let isa: Map<String, Value> = fields.iter().map(|(name, at)| ((*name).to_owned(), json!(isa.get(*at)))).collect();
+        let isa: Map<String, Value> =
+            fields.iter().map(|(name, at)| ((*name).to_owned(), json!(isa.get(*at)))).collect();
         envelope.insert("interchange".to_owned(), Value::Object(isa));
     }
     if let Some(group) = &unit.group {
         let fields = [
-            ("functional_id", 1), ("sender", 2), ("receiver", 3), ("date", 4), ("time", 5), ("control_number", 6),
+            ("functional_id", 1),
+            ("sender", 2),
+            ("receiver", 3),
+            ("date", 4),
+            ("time", 5),
+            ("control_number", 6),
             ("version", 8),
         ];
-        let group: Map<String, Value> = fields.iter().map(|(name, at)| ((*name).to_owned(), json!(group.get(*at)))).collect();
+        let group: Map<String, Value> =
+            fields.iter().map(|(name, at)| ((*name).to_owned(), json!(group.get(*at)))).collect();
         envelope.insert("group".to_owned(), Value::Object(group));
     }
     if !unit.extras.is_empty() {
@@ -288,7 +303,12 @@ fn metadata(draft: &Draft, occurred: Option<&Stamp>, clipped: bool) -> (String, 
 }
 
 /// Everything if it fits. Else segments are left out from the end and the longest lists halved until it does.
-fn fit(mut fields: Map<String, Value>, mut data: Map<String, Value>, mut segments: Vec<String>, clipped: bool) -> (String, bool) {
+fn fit(
+    mut fields: Map<String, Value>,
+    mut data: Map<String, Value>,
+    mut segments: Vec<String>,
+    clipped: bool,
+) -> (String, bool) {
     let fixed = size(&Value::Object(fields.clone())) + 64;
     let weight = |segments: &[String]| segments.iter().map(|segment| segment.len() + 3).sum::<usize>();
     let mut truncated = clipped;

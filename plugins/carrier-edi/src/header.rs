@@ -54,7 +54,7 @@ struct Layout {
 /// What follows `ISA`, line breaks aside.
 fn separator(view: &[u8]) -> Option<Symbol> {
     let rest = view.strip_prefix(b"ISA")?;
-    Symbol::first(rest.get(breaks(rest)..)?).filter(Symbol::may_separate)
+    Symbol::first(rest.get(breaks(rest)..)?).filter(|symbol| symbol.may_separate())
 }
 
 fn breaks(bytes: &[u8]) -> usize {
@@ -224,7 +224,7 @@ fn is_wrapped(view: &[u8], header_end: usize) -> bool {
 /// last element whose form is known: ST02 or ST03, GS08.
 pub fn infer(view: &[u8]) -> Option<Delimiters> {
     let view = view.get(..512.min(view.len()))?;
-    let element = Symbol::first(view.get(2..)?).filter(Symbol::may_separate)?;
+    let element = Symbol::first(view.get(2..)?).filter(|symbol| symbol.may_separate())?;
     let width = element.bytes().len();
     let (is_group, elements_min, elements_max) = match view.get(..2)? {
         b"ST" => (false, 2, 3),
@@ -252,6 +252,11 @@ pub fn infer(view: &[u8]) -> Option<Delimiters> {
     at += view.get(at..)?.iter().take_while(|byte| **byte == b' ').count();
     let terminator = class(Symbol::first(view.get(at..)?)?);
     let usable = matches!(terminator, Terminator::Symbol(symbol) if symbol.may_separate() && symbol != element);
-    (usable || terminator == Terminator::LineBreak)
-        .then_some(Delimiters { element, component: None, repetition: None, terminator, wrapped: false })
+    (usable || terminator == Terminator::LineBreak).then_some(Delimiters {
+        element,
+        component: None,
+        repetition: None,
+        terminator,
+        wrapped: false,
+    })
 }

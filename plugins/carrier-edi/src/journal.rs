@@ -28,7 +28,9 @@ pub struct Record {
 /// The store could not be read or written.
 pub fn record(sha256: &str, count: usize) -> Result<Record, Fault> {
     let key = format!("ack-{}", crate::text::clip(sha256, 64));
-    if let Some(record) = host::state::get(&key)?.and_then(|bytes| read(&bytes)).filter(|record| record.numbers.len() == count) {
+    if let Some(record) =
+        host::state::get(&key)?.and_then(|bytes| read(&bytes)).filter(|record| record.numbers.len() == count)
+    {
         return Ok(record);
     }
     // Numbers taken before a crash are lost, which is no harm: nothing was sent under them.
@@ -44,7 +46,8 @@ fn read(bytes: &[u8]) -> Option<Record> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
     let numbers = value.get("numbers")?.as_array()?;
-    let numbers = numbers.iter().map(|number| number.as_u64().and_then(|n| u32::try_from(n).ok())).collect::<Option<_>>()?;
+    let numbers =
+        numbers.iter().map(|number| number.as_u64().and_then(|n| u32::try_from(n).ok())).collect::<Option<_>>()?;
     Some(Record { stamp: Stamp { date: text("date")?, time: text("time")? }, numbers })
 }
 

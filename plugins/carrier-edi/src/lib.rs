@@ -63,7 +63,8 @@ impl Describe for CarrierEdi {
 impl Batch for CarrierEdi {
     fn parse(file: &dyn FileReader, resume: Option<&str>) -> Result<FilePage, Fault> {
         let parsed = page::parse(file, resume)?;
-        let documents = parsed.documents.into_iter().map(|finished| enclose(file, finished)).collect::<Result<_, _>>()?;
+        let documents =
+            parsed.documents.into_iter().map(|finished| enclose(file, finished)).collect::<Result<_, _>>()?;
         Ok(FilePage { documents, issues: parsed.issues, resume: parsed.resume })
     }
 
@@ -74,7 +75,10 @@ impl Batch for CarrierEdi {
         }
         let lost = outcomes.iter().filter(|outcome| !outcome.stored).count();
         if lost > 0 {
-            host::log::warn(&format!("{lost} documents or issues of {} were not stored; 997 judges syntax only", file.name()));
+            host::log::warn(&format!(
+                "{lost} documents or issues of {} were not stored; 997 judges syntax only",
+                file.name()
+            ));
         }
         let reports = ack::reports(file)?;
         let wanted: Vec<usize> = reports.iter().map(reply::numbers_wanted).collect();
@@ -110,7 +114,9 @@ fn enclose(file: &dyn FileReader, finished: Finished) -> Result<Document, Fault>
 fn read(file: &dyn FileReader, span: Span) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::with_capacity(span.length as usize);
     let end = span.offset.saturating_add(span.length);
-    while let Some(left) = end.checked_sub(span.offset.saturating_add(window::to_u32(bytes.len()))).filter(|left| *left > 0) {
+    while let Some(left) =
+        end.checked_sub(span.offset.saturating_add(window::to_u32(bytes.len()))).filter(|left| *left > 0)
+    {
         let part = file.read(end - left, left.min(1 << 18))?;
         if part.is_empty() {
             break;

@@ -37,8 +37,7 @@ pub struct Parsed {
 pub fn parse(file: &dyn FileReader, resume: Option<&str>) -> Result<Parsed, Fault> {
     let mut pager = Pager::open(file, resume)?;
     let start = pager.scanner.position;
-    loop {
-        let Some(event) = pager.scanner.next()? else { break };
+    while let Some(event) = pager.scanner.next()? {
         pager.take(event);
         let read = pager.scanner.position.saturating_sub(start);
         let full = pager.page.documents.len() + pager.page.issues.len() >= ITEMS_MAX
@@ -178,14 +177,12 @@ impl<'a> Pager<'a> {
     /// More sets announced than found: some are lost. Fewer is only a wrong count, which the acknowledgement says.
     fn end_group(&mut self, trailer: Option<&Segment>) {
         let stated = trailer.and_then(|trailer| number(trailer.get(1)));
-        if let (Some(trailer), Some(stated)) = (trailer, stated) {
-            if stated > self.sets_in_group as usize {
-                let message =
-                    format!("the group announces {stated} transaction sets but holds {}: the others are lost", self.sets_in_group);
-                self.issue(trailer.span(), "sets-missing", message);
-            }
+        let held = std::mem::take(&mut self.sets_in_group);
+        if let (Some(trailer), Some(stated)) = (trailer, stated.filter(|stated| *stated > held as usize)) {
+            let message =
+                format!("the group announces {stated} transaction sets but holds {held}: the others are lost");
+            self.issue(trailer.span(), "sets-missing", message);
         }
-        self.sets_in_group = 0;
     }
 
     fn end_interchange(&mut self) {

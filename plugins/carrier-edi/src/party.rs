@@ -38,13 +38,14 @@ impl Party {
         match segment.id() {
             "N2" => {
                 for part in [1, 2].iter().filter_map(|at| segment.some(*at)) {
-                    self.name = format!("{} {part}", self.name).trim().to_owned();
+                    [self.name.as_str(), part].join(" ").trim_start().clone_into(&mut self.name);
                 }
             }
             "N3" => self.street.extend([1, 2].iter().filter_map(|at| segment.some(*at)).map(str::to_owned)),
             "N4" => self.take_city(segment),
             "G61" | "PER" => {
-                let parts: Vec<&str> = (2..=segment.count()).map(|at| segment.get(at)).filter(|v| !v.is_empty()).collect();
+                let parts: Vec<&str> =
+                    (2..=segment.count()).map(|at| segment.get(at)).filter(|v| !v.is_empty()).collect();
                 self.contacts.push(parts.join(" "));
             }
             _ => return false,
@@ -53,10 +54,7 @@ impl Party {
     }
 
     fn take_city(&mut self, segment: &Segment) {
-        self.city = segment.get(1).to_owned();
-        self.state = segment.get(2).to_owned();
-        self.postal = segment.get(3).to_owned();
-        self.country = segment.get(4).to_owned();
+        [self.city, self.state, self.postal, self.country] = [1, 2, 3, 4].map(|at| segment.get(at).to_owned());
         self.location = segment.some(6).map(|code| (segment.get(5).to_owned(), code.to_owned()));
     }
 

@@ -36,8 +36,8 @@ pub fn numbers_wanted(report: &InterchangeReport) -> usize {
 /// An interchange is answered if it was asked for (ISA14) or if something is wrong with it; never if it only carries
 /// acknowledgements itself.
 fn wants_ta1(report: &InterchangeReport) -> bool {
-    let only_answers = !report.groups.iter().any(GroupReport::is_acknowledged)
-        && (report.answers || !report.groups.is_empty());
+    let only_answers =
+        !report.groups.iter().any(GroupReport::is_acknowledged) && (report.answers || !report.groups.is_empty());
     let asked = report.interchange.get(14) == "1";
     !only_answers && (asked || ta1::verdict(report).status != 'A')
 }
@@ -56,7 +56,14 @@ pub fn write(report: &InterchangeReport, options: &Options, numbers: &[u32], sta
         let number = number % 1_000_000_000;
         let writer = Writer::new(group, options);
         lines.push(elements(&[
-            "GS", "FA", group.header.get(3), group.header.get(2), &stamp.date, &stamp.time, &number.to_string(), "X",
+            "GS",
+            "FA",
+            group.header.get(3),
+            group.header.get(2),
+            &stamp.date,
+            &stamp.time,
+            &number.to_string(),
+            "X",
             &writer.version,
         ]));
         lines.extend(writer.set(group));
@@ -64,12 +71,13 @@ pub fn write(report: &InterchangeReport, options: &Options, numbers: &[u32], sta
         count += 1;
     }
     lines.push(format!("IEA*{count}*{control}"));
-    Some(lines.iter().map(|line| format!("{line}~\n")).collect())
+    Some(lines.join("~\n") + "~\n")
 }
 
 fn header(report: &InterchangeReport, options: &Options, control: &str, stamp: &Stamp) -> String {
     let isa = &report.interchange;
-    let version = if isa.get(12).len() == 5 && isa.get(12).bytes().all(|b| b.is_ascii_digit()) { isa.get(12) } else { "00401" };
+    let version =
+        if isa.get(12).len() == 5 && isa.get(12).bytes().all(|b| b.is_ascii_digit()) { isa.get(12) } else { "00401" };
     let standard = if version >= "00402" { "^" } else { "U" };
     let qualifier = options.own_qualifier.as_deref().unwrap_or(isa.get(7));
     let id = options.own_id.as_deref().unwrap_or(isa.get(8));

@@ -58,7 +58,11 @@ impl Resume {
             position: next()?.parse().ok()?,
             interchange: place(next()?)?,
             group: place(next()?)?,
-            extras: next()?.split('.').filter(|part| !part.is_empty()).map(|part| part.parse().ok()).collect::<Option<_>>()?,
+            extras: next()?
+                .split('.')
+                .filter(|part| !part.is_empty())
+                .map(|part| part.parse().ok())
+                .collect::<Option<_>>()?,
             ordinal: next()?.parse().ok()?,
             sets_in_group: next()?.parse().ok()?,
             items_in_interchange: next()?.parse().ok()?,
@@ -90,7 +94,7 @@ impl Seen {
     }
 
     fn write(&self) -> String {
-        self.entries.iter().map(|(id, content)| format!("{id:012x}{content:08x}")).collect()
+        self.entries.iter().map(|(id, content)| format!("{id:012x}{content:08x}")).collect::<Vec<_>>().concat()
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -117,7 +121,14 @@ mod tests {
         assert!(!seen.clashes("210:A:1", 7));
         assert!(!seen.clashes("210:A:1", 7));
         assert!(seen.clashes("210:A:1", 8));
-        let place = Resume { position: 9, interchange: Some(0), extras: vec![3, 5], recognised: true, seen, ..Resume::default() };
+        let place = Resume {
+            position: 9,
+            interchange: Some(0),
+            extras: vec![3, 5],
+            recognised: true,
+            seen,
+            ..Resume::default()
+        };
         assert_eq!(Resume::read(&place.write()), Some(place));
         for bad in ["", "2;0;-;-;;0;0;0;0;", "1;x;-;-;;0;0;0;0;", "1;0;-;-;;0;0;0;0;zz", "1;0"] {
             assert_eq!(Resume::read(bad), None, "{bad}");

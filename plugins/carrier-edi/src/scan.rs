@@ -138,14 +138,7 @@ pub struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// A scanner at the beginning of the file.
     pub fn new(file: &'a dyn FileReader) -> Self {
-        Self {
-            window: Window::new(file),
-            position: 0,
-            interchange: None,
-            group: None,
-            extras: Vec::new(),
-            ordinal: 0,
-        }
+        Self { window: Window::new(file), position: 0, interchange: None, group: None, extras: Vec::new(), ordinal: 0 }
     }
 
     /// The next event; absent at the end of the file.
@@ -204,7 +197,8 @@ impl<'a> Scanner<'a> {
         loop {
             // A loose set counts only at the beginning of a line: `ST` and `GS` are in any text.
             let found = self.window.search(at, |hay| {
-                let start = hay.windows(3).position(|w| w == b"ISA" || matches!(w, [b'\n' | b'\r', b'S' | b'G', b'T' | b'S']));
+                let start =
+                    hay.windows(3).position(|w| w == b"ISA" || matches!(w, [b'\n' | b'\r', b'S' | b'G', b'T' | b'S']));
                 start.map(|start| (start, start + 3))
             })?;
             let Some((start, _)) = found else {
@@ -223,7 +217,8 @@ impl<'a> Scanner<'a> {
         self.position = at;
         let span = Span { offset: from, length: at.saturating_sub(from) };
         Ok(if is_header {
-            let message = "an interchange header (ISA) begins here but cannot be read: truncated, or not sixteen elements";
+            let message =
+                "an interchange header (ISA) begins here but cannot be read: truncated, or not sixteen elements";
             Event::Stray { span, code: "bad-isa", message: message.to_owned() }
         } else {
             let message = format!("{} bytes are no part of any X12 interchange", span.length);

@@ -122,7 +122,10 @@ impl Section {
 
     /// The date of the first of these qualifiers that is there.
     pub fn date_of(&self, qualifiers: &[&str]) -> Option<&Stamp> {
-        qualifiers.iter().find_map(|wanted| self.dates.iter().find(|d| d.qualifier == *wanted)).map(|dated| &dated.stamp)
+        qualifiers
+            .iter()
+            .find_map(|wanted| self.dates.iter().find(|d| d.qualifier == *wanted))
+            .map(|dated| &dated.stamp)
     }
 
     /// Everything in sentences, for what is searched.
@@ -135,11 +138,16 @@ impl Section {
                 draft.say(format!("{what} window from {} to {}.", from.prose(), to.prose()));
             }
         }
-        let dates = self.dates.iter().map(|d| format!("{} {}", codes::named(codes::DATE, &d.qualifier), d.stamp.prose()));
+        let dates =
+            self.dates.iter().map(|d| format!("{} {}", codes::named(codes::DATE, &d.qualifier), d.stamp.prose()));
         list(draft, "Dates", dates);
         list(draft, "Weight and quantity", self.weights.iter().cloned());
         list(draft, "Goods", self.goods.iter().cloned());
-        list(draft, "Equipment", self.equipment.iter().map(|(number, kind, _)| [number.as_str(), kind].join(" ").trim().to_owned()));
+        list(
+            draft,
+            "Equipment",
+            self.equipment.iter().map(|(number, kind, _)| [number.as_str(), kind].join(" ").trim().to_owned()),
+        );
         list(draft, "References", self.references.iter().map(Reference::prose));
         list(draft, "Notes", self.notes.iter().cloned());
     }

@@ -219,12 +219,12 @@ fn binary(window: &mut Window, offset: u32, delimiters: &Delimiters) -> Result<O
     segment.offset = offset;
     let start = offset + to_u32(header_length);
     let stated_end = stated.and_then(|length| start.checked_add(length)).filter(|end| *end <= window.size());
-    if let Some(end) = stated_end {
-        if let Some(after) = terminator_at(window, end, delimiters)? {
-            segment.binary = Some(Binary::new(window, Span { offset: start, length: end - start }, true)?);
-            (segment.end, segment.terminated) = (after, after > end);
-            return Ok(Some(segment));
-        }
+    if let Some(end) = stated_end
+        && let Some(after) = terminator_at(window, end, delimiters)?
+    {
+        segment.binary = Some(Binary::new(window, Span { offset: start, length: end - start }, true)?);
+        (segment.end, segment.terminated) = (after, after > end);
+        return Ok(Some(segment));
     }
     let (length, taken, terminated) = unstated_end(window, start, delimiters)?;
     segment.binary = Some(Binary::new(window, Span { offset: start, length }, false)?);

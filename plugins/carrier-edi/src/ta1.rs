@@ -57,11 +57,8 @@ fn trailer(report: &InterchangeReport) -> Vec<Verdict> {
     // Control numbers are numbers: a partner that pads one of the two means the same.
     let header = report.interchange.get(13);
     let same = trailer.get(2) == header || (number(header).is_some() && number(trailer.get(2)) == number(header));
-    [
-        note(!same, 'E', "001"),
-        note(number(trailer.get(1)) != Some(report.groups.len()), 'E', "021"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [note(!same, 'E', "001"), note(number(trailer.get(1)) != Some(report.groups.len()), 'E', "021")]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -39,11 +39,8 @@ pub fn slug(text: &str) -> String {
 
 /// Part of a document id: as it came, without blanks, control characters and the `:` that joins parts.
 pub fn id_part(text: &str) -> String {
-    let part: String = text
-        .trim()
-        .chars()
-        .map(|c| if c.is_control() || c.is_whitespace() || c == ':' { '_' } else { c })
-        .collect();
+    let part: String =
+        text.trim().chars().map(|c| if c.is_control() || c.is_whitespace() || c == ':' { '_' } else { c }).collect();
     if part.is_empty() { "-".to_owned() } else { clip(&part, 40).to_owned() }
 }
 
@@ -58,7 +55,8 @@ pub fn clip(text: &str, bytes_max: usize) -> &str {
 
 /// One line: control characters become blanks, runs of blanks one.
 pub fn one_line(text: &str, bytes_max: usize) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     clip(&words.join(" "), bytes_max).to_owned()
 }
 
@@ -118,7 +116,9 @@ mod tests {
     /// Published test vectors of FNV-1a 64 (draft-eastlake-fnv): "", "a", "foobar".
     #[test]
     fn fingerprint_is_fnv_1a() {
-        for (text, hash) in [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)] {
+        for (text, hash) in
+            [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
+        {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add(text.as_bytes());
             assert_eq!(fingerprint.value(), hash, "{text}");

@@ -117,8 +117,11 @@ fn a_line_break_inside_an_element_is_a_blank_and_an_error() {
 
 #[test]
 fn a_header_need_not_be_padded() {
-    let unpadded = plain()
-        .replacen("*          *00*          *ZZ*PARTNER        *ZZ*WE             *", "**00**ZZ*PARTNER*ZZ*WE*", 1);
+    let unpadded = plain().replacen(
+        "*          *00*          *ZZ*PARTNER        *ZZ*WE             *",
+        "**00**ZZ*PARTNER*ZZ*WE*",
+        1,
+    );
     assert!(unpadded.starts_with("ISA*00**00**ZZ*PARTNER*ZZ*WE*260102"));
     same_as_plain(unpadded.clone(), "no padding");
     same_as_plain(unpadded.replace("~\n", "\n"), "no padding, LF");
@@ -142,7 +145,8 @@ fn odd_versions_are_read() {
 
 #[test]
 fn text_that_is_not_utf8_is_cp1252() {
-    let bytes: Vec<u8> = plain().replace("THE DOCK", "CAF@").bytes().map(|b| if b == b'@' { 0xe9 } else { b }).collect();
+    let bytes: Vec<u8> =
+        plain().replace("THE DOCK", "CAF@").bytes().map(|b| if b == b'@' { 0xe9 } else { b }).collect();
     assert!(one(&parse(bytes).unwrap()).content.contains("CAFé"), "one byte");
     assert!(one(&parse(plain().replace("THE DOCK", "CAFé")).unwrap()).content.contains("CAFé"), "two bytes");
 }
@@ -182,7 +186,11 @@ fn a_file_with_nothing_in_it_is_refused_with_a_reason() {
         ("header of five elements", b"ISA*00*a*00*b~GS*SM~".to_vec()),
     ] {
         let fault = parse(bytes).expect_err(what);
-        assert_eq!((fault.code.as_str(), matches!(fault.kind, apex_sdk::prelude::FaultKind::Permanent)), ("not-x12", true), "{what}");
+        assert_eq!(
+            (fault.code.as_str(), matches!(fault.kind, apex_sdk::prelude::FaultKind::Permanent)),
+            ("not-x12", true),
+            "{what}"
+        );
         assert!(fault.message.len() > 20, "{what}: {}", fault.message);
     }
 }

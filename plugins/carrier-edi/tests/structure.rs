@@ -153,7 +153,8 @@ fn what_belongs_to_no_set_is_an_issue_with_its_bytes() {
     let whole = parse(text.clone()).unwrap();
     assert_eq!(codes(&whole), ["bad-isa"]);
     assert_eq!(bytes_of(&text, &whole.issues[0]), "ISA*00*broken~\n");
-    let whole = parse(plain().replace(&plain()[plain().find("GS*").unwrap()..plain().find("IEA*").unwrap()], "")).unwrap();
+    let whole =
+        parse(plain().replace(&plain()[plain().find("GS*").unwrap()..plain().find("IEA*").unwrap()], "")).unwrap();
     assert_eq!(codes(&whole), ["empty-interchange"]);
 }
 
@@ -225,13 +226,19 @@ fn a_set_too_long_for_its_metadata_goes_beside_as_bytes() {
     assert_eq!(metadata["data"]["shipment_id"], "LOAD7");
     let from = text.find("ST*").unwrap();
     let to = text.find("GE*").unwrap();
-    assert_eq!(attachments(document), [(reference(text[from..to].trim_end().as_bytes()), u32::try_from(to - from - 1).unwrap())]);
+    assert_eq!(
+        attachments(document),
+        [(reference(text[from..to].trim_end().as_bytes()), u32::try_from(to - from - 1).unwrap())]
+    );
 }
 
 #[test]
 fn a_change_is_a_newer_state_and_a_cancellation_stays_visible() {
     let at = |minute: &str, control: &str, purpose: &str| {
-        plain().replace("*0304*U", &format!("*{minute}*U")).replace("000000007", control).replace("B2A*00", &format!("B2A*{purpose}"))
+        plain()
+            .replace("*0304*U", &format!("*{minute}*U"))
+            .replace("000000007", control)
+            .replace("B2A*00", &format!("B2A*{purpose}"))
     };
     let file = [at("0304", "000000007", "00"), at("0304", "000000008", "04"), at("0310", "000000001", "01")].concat();
     let whole = parse(file).unwrap();
@@ -239,7 +246,8 @@ fn a_change_is_a_newer_state_and_a_cancellation_stays_visible() {
     let order: Vec<u128> = whole.documents.iter().map(|d| d.sequence.as_ref().unwrap().parse().unwrap()).collect();
     assert!(order[0] < order[1] && order[1] < order[2], "{order:?}");
     assert!(whole.documents.iter().all(|document| document.op == Op::Upsert));
-    let status: Vec<String> = whole.documents.iter().map(|d| metadata(d)["data"]["status"].as_str().unwrap().to_owned()).collect();
+    let status: Vec<String> =
+        whole.documents.iter().map(|d| metadata(d)["data"]["status"].as_str().unwrap().to_owned()).collect();
     assert_eq!(status, ["tendered", "changed", "cancelled"]);
     assert!(whole.documents[2].content.contains("cancelled"));
 }
@@ -269,7 +277,12 @@ fn every_status_message_is_its_own_document() {
         let at7 = format!("AT7*{code}*NS***20260102*{time}*LT");
         interchange("214", "QM", &["B10*REF*LOAD7*SCAC", "LX*1", &at7, "MS1*ERIE*PA*US"]).replace("000000007", control)
     };
-    let file = [status("000000007", "X3", "0900"), status("000000007", "AF", "0900"), status("000000008", "AF", "0930"), status("000000099", "AF", "0930")];
+    let file = [
+        status("000000007", "X3", "0900"),
+        status("000000007", "AF", "0900"),
+        status("000000008", "AF", "0930"),
+        status("000000099", "AF", "0930"),
+    ];
     let whole = parse(file.concat()).unwrap();
     let ids = ids(&whole);
     assert!(ids.iter().all(|id| id.starts_with("214:SCAC:LOAD7:2026010209")), "{ids:?}");

@@ -75,10 +75,15 @@ fn sets(unit: &SetUnit, draft: &mut Draft) -> Vec<Value> {
             "AK5" | "IK5" => {
                 let (set, control) = std::mem::take(&mut named);
                 let codes = codes_from(segment, 2);
-                let reasons: Vec<String> = codes.iter().map(|code| format!("{} ({code})", check::meaning(code))).collect();
+                let reasons: Vec<String> =
+                    codes.iter().map(|code| format!("{} ({code})", check::meaning(code))).collect();
                 let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
                 let verdict = codes::named(codes::VERDICT, segment.get(1));
-                let which = if control.is_empty() { "A set".to_owned() } else { format!("Set {set} with control number {control}") };
+                let which = if control.is_empty() {
+                    "A set".to_owned()
+                } else {
+                    format!("Set {set} with control number {control}")
+                };
                 draft.say(format!("{which}: {verdict}{reasons}."));
                 let errors = std::mem::take(&mut errors);
                 sets.push(json!({ "set": set, "control_number": control, "status": segment.get(1), "codes": codes, "errors": errors }));
@@ -113,7 +118,8 @@ pub fn answer(interchange: &Interchange, ta1: &Segment) -> Document {
         "Interchange acknowledgment (TA1) from {from}: the interchange with control number {control} that we sent is {verdict}, note code {}.",
         ta1.get(5)
     );
-    let document = Document::new(text::clip(&id, 180), "interchange_acknowledgement").title(text::one_line(&title, 200));
+    let document =
+        Document::new(text::clip(&id, 180), "interchange_acknowledgement").title(text::one_line(&title, 200));
     let document = document.text(content).metadata(metadata);
     match crate::dates::Stamp::new(interchange.get(9), interchange.get(10), "") {
         Some(stamp) => document.occurred_at(stamp.rfc3339),

@@ -41,7 +41,8 @@ pub fn from_to(unit: &SetUnit) -> String {
 
 /// The elements that are not empty, with blanks.
 fn line(segment: &Segment) -> String {
-    let elements: Vec<&str> = (0..=segment.count()).map(|at| segment.get(at)).filter(|value| !value.is_empty()).collect();
+    let elements: Vec<&str> =
+        (0..=segment.count()).map(|at| segment.get(at)).filter(|value| !value.is_empty()).collect();
     elements.join(" ")
 }
 

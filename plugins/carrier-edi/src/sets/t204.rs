@@ -88,7 +88,9 @@ fn read(unit: &SetUnit) -> (Section, Vec<Stop>) {
         stops.last_mut().map_or(&mut heading, |stop| &mut stop.section).take(segment);
     }
     heading.close();
-    stops.iter_mut().for_each(|stop| stop.section.close());
+    for stop in &mut stops {
+        stop.section.close();
+    }
     (heading, stops)
 }
 
@@ -127,7 +129,8 @@ fn opening(draft: &mut Draft, purpose: &str, shipment: &str, scac: &str) {
     let from = document::sender(unit);
     let from = if from.is_empty() { String::new() } else { format!(" from {from}") };
     let carrier = if scac.is_empty() { "the carrier".to_owned() } else { format!("carrier {scac}") };
-    let purpose = if purpose.is_empty() { String::new() } else { format!(", {}", codes::named(codes::PURPOSE, purpose)) };
+    let purpose =
+        if purpose.is_empty() { String::new() } else { format!(", {}", codes::named(codes::PURPOSE, purpose)) };
     draft.say(format!("Load tender (204{purpose}) for shipment {shipment}{from} to {carrier}."));
     if draft.unit.segments.iter().any(|s| s.id() == "B2A" && matches!(s.get(1), "01" | "03")) {
         draft.say(format!("The tender of shipment {shipment} is cancelled."));

@@ -131,7 +131,9 @@ impl Charge {
     fn json(&self) -> Value {
         let mut fields = json!({ "line": self.line, "code": self.code, "amount": self.amount });
         if let Some(fields) = fields.as_object_mut() {
-            for (name, value) in [("description", &self.what), ("rate", &self.rate), ("rate_qualifier", &self.rate_qualifier)] {
+            for (name, value) in
+                [("description", &self.what), ("rate", &self.rate), ("rate_qualifier", &self.rate_qualifier)]
+            {
                 if !value.is_empty() {
                     fields.insert(name.to_owned(), json!(value));
                 }

@@ -41,7 +41,8 @@ pub fn document(unit: &SetUnit) -> Finished {
     let load = if shipment.is_empty() { reference } else { shipment };
     let print = fingerprint(&events);
     let latest = events.iter().filter_map(|event| event.stamp.as_ref()).max_by(|a, b| a.rfc3339.cmp(&b.rfc3339));
-    let at: String = latest.map(|stamp| stamp.rfc3339.chars().take(16).filter(char::is_ascii_digit).collect()).unwrap_or_default();
+    let at: String =
+        latest.map(|stamp| stamp.rfc3339.chars().take(16).filter(char::is_ascii_digit).collect()).unwrap_or_default();
     let natural = document::natural_key(unit);
     // Without a time nothing tells two messages of one shipment apart but their numbers.
     let key: Vec<&str> = if load.is_empty() || at.is_empty() {
@@ -83,7 +84,9 @@ fn read(unit: &SetUnit) -> (Section, Vec<Event>) {
                 section.take(segment);
                 events.iter_mut().last().into_iter().for_each(|event| segment.get(2).clone_into(&mut event.equipment));
             }
-            "Q7" => section.notes.push(format!("exception {} on {} {}", segment.get(1), segment.get(3), segment.get(2))),
+            "Q7" => {
+                section.notes.push(format!("exception {} on {} {}", segment.get(1), segment.get(3), segment.get(2)));
+            }
             _ => {
                 section.take(segment);
             }
@@ -119,12 +122,10 @@ impl Event {
 
     fn what(&self) -> String {
         let [status, reason, appointment, why] = &self.codes;
-        let (table, status, reason) = if status.is_empty() {
-            (codes::APPOINTMENT, appointment, why)
-        } else {
-            (codes::STATUS, status, reason)
-        };
-        let reason = if reason.is_empty() { String::new() } else { format!(", {}", codes::named(codes::REASON, reason)) };
+        let (table, status, reason) =
+            if status.is_empty() { (codes::APPOINTMENT, appointment, why) } else { (codes::STATUS, status, reason) };
+        let reason =
+            if reason.is_empty() { String::new() } else { format!(", {}", codes::named(codes::REASON, reason)) };
         format!("{}{reason}", codes::named(table, status))
     }
 
@@ -132,7 +133,8 @@ impl Event {
         let when = self.stamp.as_ref().map(|stamp| format!(" on {}", stamp.prose())).unwrap_or_default();
         let city = self.city();
         let place = if city.is_empty() { String::new() } else { format!(" in {city}") };
-        let equipment = if self.equipment.is_empty() { String::new() } else { format!(", equipment {}", self.equipment) };
+        let equipment =
+            if self.equipment.is_empty() { String::new() } else { format!(", equipment {}", self.equipment) };
         format!("{}{when}{place}{equipment}", self.what())
     }
 
@@ -142,8 +144,14 @@ impl Event {
         let mut fields = json!({ "line": self.line });
         if let Some(fields) = fields.as_object_mut() {
             let texts = [
-                ("status", status), ("reason", reason), ("appointment_status", appointment), ("appointment_reason", why),
-                ("city", city), ("state", state), ("country", country), ("equipment", &self.equipment),
+                ("status", status),
+                ("reason", reason),
+                ("appointment_status", appointment),
+                ("appointment_reason", why),
+                ("city", city),
+                ("state", state),
+                ("country", country),
+                ("equipment", &self.equipment),
             ];
             let texts = texts.into_iter().filter(|(_, value)| !value.is_empty());
             fields.extend(texts.map(|(name, value)| (name.to_owned(), json!(value))));
@@ -160,12 +168,13 @@ impl Event {
 
 /// What tells messages about one shipment at one time apart: all their events.
 fn fingerprint(events: &[Event]) -> String {
-    let parts = events.iter().flat_map(|event| event.codes.iter().map(String::as_str).chain([event.at(), &event.equipment]));
+    let parts =
+        events.iter().flat_map(|event| event.codes.iter().map(String::as_str).chain([event.at(), &event.equipment]));
     format!("{:016x}", text::fingerprint(parts))
 }
 
 fn title(load: &str, carrier: &str, last: Option<&Event>) -> String {
-    let what = last.map(Event::prose).unwrap_or_else(|| "no status".to_owned());
+    let what = last.map_or_else(|| "no status".to_owned(), Event::prose);
     format!("Shipment {load} ({carrier}): {what}")
 }
 
@@ -173,7 +182,10 @@ fn say(draft: &mut Draft, carrier: &str, section: &Section, events: &[Event]) {
     let unit = draft.unit;
     let reference = element(unit, "B10", 1);
     let reference = if reference.is_empty() { String::new() } else { format!(", carrier reference {reference}") };
-    draft.say(format!("Shipment status (214) of shipment {} from carrier {carrier}{reference}.", element(unit, "B10", 2)));
+    draft.say(format!(
+        "Shipment status (214) of shipment {} from carrier {carrier}{reference}.",
+        element(unit, "B10", 2)
+    ));
     for event in events.iter().take(PROSE_EVENTS_MAX) {
         draft.say(format!("Status: {}.", event.prose()));
     }

@@ -10,6 +10,7 @@ use crate::amounts;
 use crate::codes;
 use crate::dates::Stamp;
 use crate::document::{self, Draft, Finished};
+use crate::party::Party;
 use crate::scan::SetUnit;
 use crate::section::Section;
 use crate::segment::Segment;
@@ -41,9 +42,9 @@ pub fn document(unit: &SetUnit) -> Finished {
     let mut draft = Draft::new(unit, "remittance", &key);
     let (section, items) = read(unit);
     let payment = Payment::new(unit);
-    draft.occurred = payment.date.clone();
+    draft.occurred.clone_from(&payment.date);
     let amount = [payment.amount.as_deref().unwrap_or_default(), payment.currency].join(" ").trim().to_owned();
-    let payer = section.party(&["PR"]).map(|party| party.label().to_owned()).unwrap_or_else(|| sender.to_owned());
+    let payer = section.party(&["PR"]).map_or(sender, Party::label).to_owned();
     draft.title = format!("Remittance {trace} from {payer}: {amount}");
     say(&mut draft, &payment, &amount, &payer, trace);
     section.say(&mut draft);
@@ -95,7 +96,9 @@ fn read(unit: &SetUnit) -> (Section, Vec<Item>) {
             ("RMR", _) => items.push(Item::invoice(segment, [4, 5, 6])),
             ("RMT", _) => items.push(Item::old_invoice(segment)),
             ("ADX", Some(item)) => item.adjustments.extend(adjustment(segment)),
-            ("ADX", None) => items.push(Item { adjustments: adjustment(segment).into_iter().collect(), ..Item::default() }),
+            ("ADX", None) => {
+                items.push(Item { adjustments: adjustment(segment).into_iter().collect(), ..Item::default() });
+            }
             ("REF", Some(item)) => {
                 let value = segment.some(2).unwrap_or(segment.get(3));
                 item.references.push((segment.get(1).to_owned(), value.to_owned()));
@@ -154,9 +157,13 @@ impl Item {
         parts.extend(self.total.as_ref().map(|total| format!("of {total}")));
         parts.extend(self.discount.as_ref().map(|discount| format!("discount {discount}")));
         for (amount, reason, of) in &self.adjustments {
-            parts.push(format!("adjusted by {amount}, {} {of}", codes::named(codes::ADJUSTMENT, reason)).trim().to_owned());
+            parts.push(
+                format!("adjusted by {amount}, {} {of}", codes::named(codes::ADJUSTMENT, reason)).trim().to_owned(),
+            );
         }
-        parts.extend(self.references.iter().map(|(by, value)| format!("{} {value}", codes::named(codes::REFERENCE, by))));
+        parts.extend(
+            self.references.iter().map(|(by, value)| format!("{} {value}", codes::named(codes::REFERENCE, by))),
+        );
         format!("{}.", parts.join(", "))
     }
 
@@ -195,10 +202,10 @@ fn entities(draft: &mut Draft, section: &Section, items: &[Item], trace: &str) {
     let id = if trace.is_empty() { String::new() } else { format!("{} {trace}", document::sender(draft.unit)) };
     let payment = draft.entity("payment", "payment", &id, &format!("payment {trace}"));
     section.entities(draft, None);
-    let payer = section.party(&["PR"]).and_then(|party| party.organisation(draft));
-    let payee = section.party(&["PE", "RE"]).and_then(|party| party.organisation(draft));
-    draft.relate(payer.as_ref(), "pays", payment.as_ref());
-    draft.relate(payment.as_ref(), "paid_to", payee.as_ref());
+    let from = section.party(&["PR"]).and_then(|party| party.organisation(draft));
+    let to = section.party(&["PE", "RE"]).and_then(|party| party.organisation(draft));
+    draft.relate(from.as_ref(), "pays", payment.as_ref());
+    draft.relate(payment.as_ref(), "paid_to", to.as_ref());
     // The payer's document does not say whose invoice number it is: the payee's name makes it unique.
     let whose = section.party(&["PE", "RE"]).map(|party| party.label().to_owned()).unwrap_or_default();
     for item in items.iter().filter(|item| !item.reference.is_empty() && item.qualifier == "IV") {

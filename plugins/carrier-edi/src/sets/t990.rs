@@ -24,7 +24,9 @@ pub fn document(unit: &SetUnit) -> Finished {
     let answer = codes::named(codes::ANSWER, action);
     draft.title = format!("Carrier {carrier} {} load {shipment}", verb(action));
     let dated = draft.occurred.as_ref().map(|stamp| format!(" on {}", stamp.prose())).unwrap_or_default();
-    draft.say(format!("Response to a load tender (990): carrier {carrier} answers for shipment {shipment}{dated}: {answer}."));
+    draft.say(format!(
+        "Response to a load tender (990): carrier {carrier} answers for shipment {shipment}{dated}: {answer}."
+    ));
     draft.say(format!("Carrier {carrier} {} load {shipment}.", verb(action)));
     let reason = reason(unit);
     if !reason.is_empty() {

@@ -67,7 +67,8 @@ pub fn codes(whole: &Whole) -> Vec<&str> {
 /// A set in an interchange with everything right: `body` are the segments between ST and SE.
 pub fn interchange(set: &str, group: &str, body: &[&str]) -> String {
     let mut lines = vec![
-        "ISA*00*          *00*          *ZZ*PARTNER        *ZZ*WE             *260102*0304*U*00401*000000007*0*P*:".to_owned(),
+        "ISA*00*          *00*          *ZZ*PARTNER        *ZZ*WE             *260102*0304*U*00401*000000007*0*P*:"
+            .to_owned(),
         format!("GS*{group}*PARTNER*WE*20260102*0304*7*X*004010"),
         format!("ST*{set}*0001"),
     ];
@@ -75,7 +76,7 @@ pub fn interchange(set: &str, group: &str, body: &[&str]) -> String {
     lines.push(format!("SE*{}*0001", body.len() + 2));
     lines.push("GE*1*7".to_owned());
     lines.push("IEA*1*000000007".to_owned());
-    lines.iter().map(|line| format!("{line}~\n")).collect()
+    lines.join("~\n") + "~\n"
 }
 
 /// The acknowledgement of a file, one text per reply.
@@ -87,5 +88,8 @@ pub fn acknowledge(bytes: impl Into<Vec<u8>>) -> Vec<String> {
 
 /// The segments of a reply.
 pub fn segments(text: &str) -> Vec<String> {
-    text.split('~').map(|segment| segment.trim_matches(['\r', '\n']).to_owned()).filter(|segment| !segment.is_empty()).collect()
+    text.split('~')
+        .map(|segment| segment.trim_matches(['\r', '\n']).to_owned())
+        .filter(|segment| !segment.is_empty())
+        .collect()
 }
