@@ -29,7 +29,7 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &CallState) -> Failure {
         return stopped(*stop, connector, state);
     }
     if let Some(what) = state.quota.exceeded() {
-        return Failure::never(Code::PLUGIN_MEMORY, format!("{connector}: the call needed more {what} than allowed"))
+        return Failure::backoff(Code::PLUGIN_MEMORY, format!("{connector}: the call needed more {what} than allowed"))
             .next("raise limits.plugin.memory_mib_max or table_elements_max, or send less at once");
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
@@ -38,10 +38,10 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &CallState) -> Failure {
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => stopped(Stop::Timeout, connector, state),
         Some(Trap::StackOverflow) => {
-            Failure::never(Code::PLUGIN_MEMORY, format!("{connector}: the call needed more stack than allowed"))
+            Failure::backoff(Code::PLUGIN_MEMORY, format!("{connector}: the call needed more stack than allowed"))
                 .next("a recursion without an end, or limits.plugin.stack_bytes_max is too small")
         }
-        Some(trap) => Failure::never(Code::PLUGIN_TRAP, format!("{connector}: trap: {trap}{}", stack(error)))
+        Some(trap) => Failure::backoff(Code::PLUGIN_TRAP, format!("{connector}: trap: {trap}{}", stack(error)))
             .next("a defect in the connector: its log lines say more; mend it, copy it again, replay the dead letter"),
         None => Failure::never(
             Code::PLUGIN_ANSWER,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use apex_model::code::Code;
+use apex_model::{Code, Failure};
 
 /// Why a connector was not built.
 #[derive(Debug, thiserror::Error)]
@@ -115,5 +115,11 @@ impl BuildError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { doing, path, source }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::never(error.code(), error.to_string())
     }
 }

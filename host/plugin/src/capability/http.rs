@@ -1,7 +1,7 @@
 //! Requests to a source's API. Grant, address, headers, count, size and time are checked here, before and while a
 //! request is made. Redirects are returned, not followed; no proxy is used; the credential is added last.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,18 +197,20 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().trim_end_matches('.').to_ascii_lowercase();
         Box::pin(async move {
-            let wanted: fn(IpAddr) -> bool =
-                if host == "localhost" { |address| address.is_loopback() } else { is_public };
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            let checked: Vec<SocketAddr> = found.into_iter().filter(|address| wanted(address.ip())).collect();
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let checked = reachable(&host, found);
             if checked.is_empty() {
-                return Err(
-                    format!("{host} has no public address; grant the address itself to reach a private one").into()
-                );
+                return Err(format!("{host} has no public address; grant a private address as a number").into());
             }
             Ok(Box::new(checked.into_iter()) as Addrs)
         })
     }
+}
+
+/// The addresses of a name that a connection may be made to.
+fn reachable(host: &str, found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let own = host == "localhost";
+    found.filter(|address| if own { address.ip().is_loopback() } else { is_public(address.ip()) }).collect()
 }
 
 #[cfg(test)]
