@@ -61,11 +61,11 @@ fn round(
     (seconds, appenders): (u64, u64),
 ) -> Result<(Round, u64), Error> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (sender, receiver) = mpsc::channel::<(Instant, PortResult<Appended>)>();
+    let (sender, receiver) = mpsc::sync_channel::<(Instant, PortResult<Appended>)>(usize::try_from(appenders)?);
     let body = Bytes::from(vec![b'x'; 2_048]);
     let begun = Instant::now();
     let cpu = cpu_s()?;
-    let send = |serial: u64| {
+    let start = |serial: u64| {
         let key = if is_random { Digest::of(&serial.to_be_bytes()).to_string() } else { format!("evt_{serial:020}") };
         let sender = sender.clone();
         let sent = Instant::now();
@@ -74,7 +74,7 @@ fn round(
     };
     for _ in 0..appenders {
         *serial += 1;
-        send(*serial);
+        start(*serial);
     }
     let mut waits = Vec::new();
     let mut open = appenders;
@@ -91,7 +91,7 @@ fn round(
             open -= 1;
         } else {
             *serial += 1;
-            send(*serial);
+            start(*serial);
         }
     }
     let took = begun.elapsed().as_secs_f64();
@@ -126,7 +126,7 @@ fn claim_some(journal: &Arc<Journal>) -> Result<(), Error> {
     let begun = Instant::now();
     let mut claimed = 0;
     for _ in 0..100 {
-        claimed += block(journal.claim(32, Duration::from_secs(60), &[]))?.len();
+        claimed += block(journal.claim(32, Duration::from_mins(1), &[]))?.len();
     }
     println!("claimed {claimed} events in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
     Ok(())

@@ -55,7 +55,10 @@ pub(crate) async fn write_rows(script: &mut Script<'_>, rows: &[(i64, &NewEvent)
         script.repeated("INSERT INTO event VALUES ", "(?,?,?,?,?,?,?,?,?,?,?,?)", part.len(), "").await?;
         for (position, event) in part {
             script.bind(*position)?.bind(event.id.0.as_slice())?.bind(event.source.as_str())?;
-            script.bind(kind_number(event.kind))?.bind(path_number(event.path))?.bind(priority_number(event.priority))?;
+            script
+                .bind(kind_number(event.kind))?
+                .bind(path_number(event.path))?
+                .bind(priority_number(event.priority))?;
             script.bind(event.received_at.unix_ms())?.bind(event.trace.0.as_slice())?.bind(event.event_key.as_str())?;
             script.bind(event.event_type.as_str())?.bind(event.label.as_str())?.bind(count(event.body.len()))?;
         }

@@ -46,7 +46,9 @@ impl Journal {
         let mut events: HashMap<i64, NewEvent> = HashMap::with_capacity(claimed.len());
         let mut reader = self.readers.get().await?;
         for part in claimed.chunks(ROWS_MAX) {
-            let head = format!("SELECT {EVENT_COLUMNS}, b.headers, b.body FROM event e JOIN body b USING (position) WHERE e.position IN (");
+            let head = format!(
+                "SELECT {EVENT_COLUMNS}, b.headers, b.body FROM event e JOIN body b USING (position) WHERE e.position IN ("
+            );
             let mut statement = Statement::repeated(&head, "?", part.len(), ")");
             for (position, _) in part {
                 statement.bind(*position)?;

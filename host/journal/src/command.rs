@@ -43,6 +43,12 @@ pub(crate) enum Op {
     /// Run SQL outside of a group: how tests fill a disk.
     #[cfg(test)]
     Sql(String),
+    /// Let so many commits fail.
+    #[cfg(test)]
+    FailCommits(std::sync::Arc<std::sync::atomic::AtomicU32>),
+    /// Tell that the writer is here, and hold it until told to go on: how tests fill the queue.
+    #[cfg(test)]
+    Hold(std::sync::mpsc::SyncSender<()>, std::sync::mpsc::Receiver<()>),
 }
 
 impl Op {

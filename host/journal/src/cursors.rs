@@ -34,8 +34,12 @@ impl Writer {
         let now_ms = self.clock.now_ms();
         self.begin().await?;
         let mut statement = match from {
-            None => Statement::new("INSERT INTO cursor (cursor, committed_at, source, slice) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"),
-            Some(_) => Statement::new("UPDATE cursor SET cursor = ?, committed_at = ? WHERE source = ? AND slice = ? AND cursor = ?"),
+            None => Statement::new(
+                "INSERT INTO cursor (cursor, committed_at, source, slice) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+            ),
+            Some(_) => Statement::new(
+                "UPDATE cursor SET cursor = ?, committed_at = ? WHERE source = ? AND slice = ? AND cursor = ?",
+            ),
         };
         statement.bind(to.as_str())?.bind(now_ms)?.bind(source.as_str())?.bind(slice.as_str())?;
         if let Some(from) = from {
@@ -43,7 +47,9 @@ impl Writer {
         }
         if statement.run(&mut self.conn).await? == 0 {
             let what = format!("the cursor of source {source} was moved by another commit since this page was fetched");
-            return Ok(Err(Failure::backoff(Code::FENCED, what).next("nothing to do: the next poll starts from there")));
+            return Ok(
+                Err(Failure::backoff(Code::FENCED, what).next("nothing to do: the next poll starts from there")),
+            );
         }
         Ok(Ok(Outcome::Appended(event.map(|event| self.plan_append(group, event, sealed)))))
     }
@@ -62,7 +68,9 @@ impl Writer {
         self.begin().await?;
         let mut statement = match cursor {
             None => Statement::new("DELETE FROM cursor WHERE source = ? AND slice = ?"),
-            Some(_) => Statement::new("INSERT OR REPLACE INTO cursor (source, slice, cursor, committed_at) VALUES (?,?,?,?)"),
+            Some(_) => {
+                Statement::new("INSERT OR REPLACE INTO cursor (source, slice, cursor, committed_at) VALUES (?,?,?,?)")
+            }
         };
         statement.bind(source.as_str())?.bind(slice)?;
         if let Some(cursor) = cursor {

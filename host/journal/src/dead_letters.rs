@@ -17,7 +17,8 @@ use crate::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS};
 use crate::sql::{Statement, int};
 use crate::writer::Writer;
 
-const LETTER_COLUMNS: &str = "o.error_code, o.error, d.next_step, o.attempts, o.finished_at, d.body_sha256, o.plugin, d.issues, o.outcomes";
+const LETTER_COLUMNS: &str =
+    "o.error_code, o.error, d.next_step, o.attempts, o.finished_at, d.body_sha256, o.plugin, d.issues, o.outcomes";
 const LETTER_COLUMN_COUNT: usize = 9;
 
 impl Writer {
@@ -106,9 +107,9 @@ impl Journal {
 
 impl DeadLetters for Journal {
     fn dead_letters(&self, source: Option<SourceName>, limit: u32) -> BoxFuture<'_, PortResult<Vec<DeadLetter>>> {
-        Box::pin(async move {
-            self.read_letters(source.as_ref(), limit).await.map_err(|cause| error::read_failed(&cause))
-        })
+        Box::pin(
+            async move { self.read_letters(source.as_ref(), limit).await.map_err(|cause| error::read_failed(&cause)) },
+        )
     }
 
     fn dead_letter(&self, id: EventId) -> BoxFuture<'_, PortResult<Option<DeadLetterBody>>> {

@@ -181,7 +181,8 @@ impl Dedupe {
             window.written = step.written;
         }
         let Some(sealed_ms) = step.sealed_ms else { return };
-        if let Some(Sealing { rows: Making::Ready(rows), first_position, end_position, .. }) = self.sealing.pop_front() {
+        if let Some(Sealing { rows: Making::Ready(rows), first_position, end_position, .. }) = self.sealing.pop_front()
+        {
             let Rows { bucket_bits, bloom, .. } = rows;
             let number = self.next_number;
             self.sealed.push(SealedWindow { number, first_position, end_position, sealed_ms, bucket_bits, bloom });
@@ -211,13 +212,15 @@ impl Dedupe {
 
     /// Writes the next part of the oldest window that waits, in the transaction of the group.
     pub(crate) async fn seal_step(&mut self, conn: &mut SqliteConnection, now_ms: i64) -> sqlx::Result<()> {
-        let Some(Sealing { rows: Making::Ready(rows), first_position, end_position, written, .. }) = self.sealing.front()
+        let Some(Sealing { rows: Making::Ready(rows), first_position, end_position, written, .. }) =
+            self.sealing.front()
         else {
             return Ok(());
         };
         let part: Vec<_> = rows.buckets.iter().skip(*written).take(STEP_BUCKETS).collect();
         if !part.is_empty() {
-            let mut statement = Statement::repeated("INSERT OR REPLACE INTO dedupe_bucket VALUES ", "(?,?)", part.len(), "");
+            let mut statement =
+                Statement::repeated("INSERT OR REPLACE INTO dedupe_bucket VALUES ", "(?,?)", part.len(), "");
             for (bucket, entries) in &part {
                 statement.bind(window::slot(self.next_number, *bucket))?.bind(entries.as_slice())?;
             }

@@ -80,7 +80,8 @@ pub(crate) fn full() -> Failure {
 
 /// The journal was closed.
 pub(crate) fn closed() -> Failure {
-    Failure::backoff(Code::DRAINING, "the journal is closed: the host is shutting down").next("try again after the restart")
+    Failure::backoff(Code::DRAINING, "the journal is closed: the host is shutting down")
+        .next("try again after the restart")
 }
 
 /// The claim is no longer its holder's.

@@ -1,16 +1,16 @@
 //! How work on an event ends: settled, dead, or to be tried again.
 
+use apex_model::Failure;
 use apex_model::event::{Claim, DocumentOutcome, EventEnd, EventIssue, EventState};
 use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, SourceName};
 use apex_model::plugin::PluginRef;
-use apex_model::Failure;
 
 use crate::command::Outcome;
 use crate::error;
 use crate::group::Group;
 use crate::sql::{ROWS_MAX, Script};
-use crate::work::{LastError, Tracked, WorkIndex, Phase};
+use crate::work::{LastError, Phase, Tracked, WorkIndex};
 use crate::writer::{Writer, later};
 
 /// A row of `outcome`.
@@ -34,7 +34,13 @@ pub(crate) struct Letter<'a> {
 
 impl Writer {
     /// Ends a claim, if it is still held.
-    pub(crate) fn plan_finish<'a>(&mut self, group: &mut Group<'a>, claim: Claim, end: &'a EventEnd, body_sha256: Digest) -> PortResult<Outcome> {
+    pub(crate) fn plan_finish<'a>(
+        &mut self,
+        group: &mut Group<'a>,
+        claim: Claim,
+        end: &'a EventEnd,
+        body_sha256: Digest,
+    ) -> PortResult<Outcome> {
         if !self.work.holds(claim) {
             return Err(error::lease_lost(claim));
         }

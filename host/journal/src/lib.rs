@@ -13,6 +13,7 @@ mod bloom;
 mod claim;
 mod clock;
 mod command;
+mod commit;
 mod cursors;
 mod dead_letters;
 mod dedupe;
@@ -78,7 +79,12 @@ impl Journal {
         Self::open_at(dir, limits, quota, Clock::default())
     }
 
-    fn open_at(dir: &Path, limits: &JournalLimits, quota: &PluginLimits, clock: Clock) -> Result<Arc<Self>, JournalError> {
+    fn open_at(
+        dir: &Path,
+        limits: &JournalLimits,
+        quota: &PluginLimits,
+        clock: Clock,
+    ) -> Result<Arc<Self>, JournalError> {
         open::make_directory(dir)?;
         let file = dir.join(schema::FILE);
         let (conn, found) = block_on(async {

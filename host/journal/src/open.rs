@@ -50,7 +50,8 @@ pub(crate) async fn find(conn: &mut SqliteConnection, limits: &JournalLimits) ->
 }
 
 async fn sealed_windows(conn: &mut SqliteConnection) -> sqlx::Result<Vec<SealedWindow>> {
-    let text = "SELECT number, first_position, end_position, sealed_at, bucket_bits, bloom FROM dedupe_window ORDER BY number";
+    let text =
+        "SELECT number, first_position, end_position, sealed_at, bucket_bits, bloom FROM dedupe_window ORDER BY number";
     let rows = Statement::new(text).fetch(conn).await?;
     let window = |row: &sqlx::sqlite::SqliteRow| {
         Ok(SealedWindow {

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use apex_model::Failure;
-
 use crate::command::Job;
 use crate::error;
 
@@ -46,25 +44,22 @@ impl Queue {
 
     /// Adds the job, or answers it with `JOURNAL_FULL` or `DRAINING` at once.
     pub(crate) fn push(&self, job: Job) {
-        match self.try_push(job) {
-            Ok(()) => self.arrived.notify_one(),
-            Err((job, failure)) => job.answer(Err(failure)),
-        }
-    }
-
-    fn try_push(&self, job: Job) -> Result<(), (Job, Failure)> {
         let mut waiting = self.lock();
-        if waiting.closed {
-            return Err((job, error::closed()));
-        }
         let is_row = job.op.is_row();
         let others = waiting.jobs.len() - waiting.rows;
-        if (is_row && waiting.rows >= self.rows_max) || (!is_row && others >= OTHERS_MAX) {
-            return Err((job, error::full()));
-        }
-        waiting.rows += usize::from(is_row);
-        waiting.jobs.push_back(job);
-        Ok(())
+        let refused = if waiting.closed {
+            error::closed()
+        } else if (is_row && waiting.rows >= self.rows_max) || (!is_row && others >= OTHERS_MAX) {
+            error::full()
+        } else {
+            waiting.rows += usize::from(is_row);
+            waiting.jobs.push_back(job);
+            drop(waiting);
+            self.arrived.notify_one();
+            return;
+        };
+        drop(waiting);
+        job.answer(Err(refused));
     }
 
     /// Waits for the first job, then takes what is there, up to `most`.

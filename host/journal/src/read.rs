@@ -55,7 +55,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<EventRecord> {
     let (work, outcome) = (EVENT_COLUMN_COUNT, EVENT_COLUMN_COUNT + 5);
     let ended: Option<String> = row.try_get(outcome)?;
     let state = match &ended {
-        Some(word) => EventState::parse(word).ok_or_else(|| row::strange("a state"))?,
+        Some(text) => EventState::parse(text).ok_or_else(|| row::strange("a state"))?,
         None if int(row, work)? == 1 => EventState::Processing,
         None => EventState::Accepted,
     };

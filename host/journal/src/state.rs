@@ -29,7 +29,8 @@ impl Writer {
     ) -> sqlx::Result<PortResult<Outcome>> {
         let value_bytes_max = self.quota.state_value_bytes_max;
         if value.len() > value_bytes_max {
-            let what = format!("a state value of source {source} has {} bytes, {value_bytes_max} are allowed", value.len());
+            let what =
+                format!("a state value of source {source} has {} bytes, {value_bytes_max} are allowed", value.len());
             return Ok(Err(over(what, "state_value_bytes_max")));
         }
         let old = self.state_value(source, key).await?;
@@ -50,7 +51,8 @@ impl Writer {
             return Ok(Err(over(what, "state_bytes_max")));
         }
         self.begin().await?;
-        let mut statement = Statement::new("INSERT OR REPLACE INTO connector_state (source, key, value) VALUES (?,?,?)");
+        let mut statement =
+            Statement::new("INSERT OR REPLACE INTO connector_state (source, key, value) VALUES (?,?,?)");
         statement.bind(source.as_str())?.bind(key)?.bind(value)?;
         statement.run(&mut self.conn).await?;
         self.set_usage(source, &next).await?;
@@ -58,14 +60,22 @@ impl Writer {
     }
 
     /// Counts a decimal counter up; it starts at 1.
-    pub(crate) async fn state_increment(&mut self, source: &SourceName, key: &str) -> sqlx::Result<PortResult<Outcome>> {
+    pub(crate) async fn state_increment(
+        &mut self,
+        source: &SourceName,
+        key: &str,
+    ) -> sqlx::Result<PortResult<Outcome>> {
         let next = match self.state_value(source, key).await? {
             None => Some(1),
             Some(old) => std::str::from_utf8(&old).ok().and_then(|text| text.parse::<u32>().ok()?.checked_add(1)),
         };
         let Some(next) = next else {
-            let what = format!("the state value that source {source} wants to count up is not a whole number below 4294967295");
-            return Ok(Err(Failure::never(Code::FAULT_DENIED, what).next("delete the key, or count under another one")));
+            let what = format!(
+                "the state value that source {source} wants to count up is not a whole number below 4294967295"
+            );
+            return Ok(
+                Err(Failure::never(Code::FAULT_DENIED, what).next("delete the key, or count under another one")),
+            );
         };
         Ok(self.state_set(source, key, next.to_string().as_bytes()).await?.map(|_| Outcome::Counted(next)))
     }
@@ -98,7 +108,8 @@ impl Writer {
     }
 
     async fn set_usage(&mut self, source: &SourceName, usage: &Usage) -> sqlx::Result<()> {
-        let mut statement = Statement::new("INSERT OR REPLACE INTO connector_usage (source, keys, bytes) VALUES (?,?,?)");
+        let mut statement =
+            Statement::new("INSERT OR REPLACE INTO connector_usage (source, keys, bytes) VALUES (?,?,?)");
         statement.bind(source.as_str())?.bind(usage.keys)?.bind(usage.bytes)?;
         statement.run(&mut self.conn).await.map(drop)
     }

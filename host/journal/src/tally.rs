@@ -103,14 +103,16 @@ impl Deltas {
     }
 }
 
-const ADD_HEAD: &str = "INSERT INTO tally (source, accepted, duplicate, done, unchanged, superseded, dead, in_flight) VALUES ";
+const ADD_HEAD: &str =
+    "INSERT INTO tally (source, accepted, duplicate, done, unchanged, superseded, dead, in_flight) VALUES ";
 const ADD_TAIL: &str = " ON CONFLICT (source) DO UPDATE SET accepted = accepted + excluded.accepted, \
     duplicate = duplicate + excluded.duplicate, done = done + excluded.done, unchanged = unchanged + excluded.unchanged, \
     superseded = superseded + excluded.superseded, dead = dead + excluded.dead, in_flight = in_flight + excluded.in_flight";
 
 /// Reads all counts in one statement, hence at one moment.
 pub(crate) async fn read(conn: &mut SqliteConnection) -> sqlx::Result<Vec<(SourceName, Tally)>> {
-    let text = "SELECT source, accepted, duplicate, done, unchanged, superseded, dead, in_flight FROM tally ORDER BY source";
+    let text =
+        "SELECT source, accepted, duplicate, done, unchanged, superseded, dead, in_flight FROM tally ORDER BY source";
     let rows = Statement::new(text).fetch(conn).await?;
     rows.iter().map(tally).filter_map(Result::transpose).collect()
 }

@@ -191,10 +191,10 @@ impl WorkIndex {
 
     fn lease(&mut self, lane: usize, position: i64, until_ms: i64) -> u32 {
         let prior = self.detach(position);
-        if prior.is_none() {
-            if let Some(lane) = self.lanes.get_mut(lane) {
-                lane.fresh.pop_front();
-            }
+        if prior.is_none()
+            && let Some(lane) = self.lanes.get_mut(lane)
+        {
+            lane.fresh.pop_front();
         }
         let (attempts, error) = prior.as_ref().map_or((0, None), |prior| (prior.attempts, prior.error.clone()));
         let attempts = attempts.saturating_add(1);

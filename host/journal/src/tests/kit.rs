@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -16,13 +17,13 @@ use apex_model::ports::{EventReader, Inbox, WorkQueue};
 use apex_model::source::Priority;
 use apex_model::{Code, Failure, Timestamp};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use crate::Journal;
-use crate::block::block_on;
 use crate::clock::Clock;
-use crate::command::Op;
+use crate::command::{Job, Op, Outcome, Reply};
 
-pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Kit {
@@ -31,6 +32,7 @@ pub(super) struct Kit {
     pub(super) limits: JournalLimits,
     pub(super) quota: PluginLimits,
     pub(super) journal: Arc<Journal>,
+    failing: Arc<AtomicU32>,
 }
 
 impl Kit {
@@ -44,9 +46,9 @@ impl Kit {
 
     pub(super) fn with(limits: JournalLimits, quota: PluginLimits) -> Self {
         let dir = TempDir::new().unwrap();
-        let clock = Clock::default();
-        let journal = Journal::open_at(dir.path(), &limits, &quota, clock.clone()).unwrap();
-        Self { dir, clock, limits, quota, journal }
+        let (clock, failing) = (Clock::default(), Arc::default());
+        let journal = open(dir.path(), &limits, &quota, &clock, &failing);
+        Self { dir, clock, limits, quota, journal, failing }
     }
 
     pub(super) fn reopen(&mut self) {
@@ -55,7 +57,37 @@ impl Kit {
     }
 
     pub(super) fn open(&self, dir: &Path) -> Arc<Journal> {
-        Journal::open_at(dir, &self.limits, &self.quota, self.clock.clone()).unwrap()
+        open(dir, &self.limits, &self.quota, &self.clock, &self.failing)
+    }
+
+    /// Lets the next commits fail: SQLite rolls them back.
+    pub(super) fn fail_commits(&self, count: u32) {
+        self.failing.store(count, Ordering::SeqCst);
+    }
+
+    /// Does something while the writer is held: what is queued then becomes one group.
+    pub(super) fn while_held<T>(&self, act: impl FnOnce() -> T) -> T {
+        let ((entered, held), (release, released)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
+        let answer = self.start(Op::Hold(entered, released));
+        held.recv_timeout(PATIENCE).unwrap();
+        let result = act();
+        release.send(()).unwrap();
+        wait(answer).unwrap().unwrap();
+        result
+    }
+
+    /// Queues an operation.
+    pub(super) fn start(&self, op: Op) -> oneshot::Receiver<PortResult<Outcome>> {
+        let (sender, receiver) = oneshot::channel();
+        self.journal.shared.queue.push(Job { op, reply: Reply::Ask(sender) });
+        receiver
+    }
+
+    /// Queues an append.
+    pub(super) fn start_append(&self, event: NewEvent) -> mpsc::Receiver<PortResult<Appended>> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.journal.append(event, Box::new(move |answer| drop(sender.send(answer))));
+        receiver
     }
 
     /// Appends all at once, so that they may share a group; answers in order.
@@ -93,9 +125,21 @@ impl Kit {
     }
 }
 
+fn open(
+    dir: &Path,
+    limits: &JournalLimits,
+    quota: &PluginLimits,
+    clock: &Clock,
+    failing: &Arc<AtomicU32>,
+) -> Arc<Journal> {
+    let journal = Journal::open_at(dir, limits, quota, clock.clone()).unwrap();
+    wait(journal.ask(Op::FailCommits(Arc::clone(failing)))).unwrap();
+    journal
+}
+
 pub(super) fn append_all(journal: &Journal, events: Vec<NewEvent>) -> Vec<PortResult<Appended>> {
-    let (sender, receiver) = mpsc::channel();
     let count = events.len();
+    let (sender, receiver) = mpsc::sync_channel(count);
     for (number, event) in events.into_iter().enumerate() {
         let sender = sender.clone();
         journal.append(event, Box::new(move |answer| drop(sender.send((number, answer)))));
@@ -116,7 +160,6 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + PATIENCE;
     while !holds() {
         assert!(std::time::Instant::now() < end, "not within 20 s: {what}");
-        block_on(std::future::ready(()));
         std::thread::yield_now();
     }
 }

@@ -80,9 +80,9 @@ fn a_settled_event_shows_its_way() {
     assert_eq!(kit.record(id("a")).unwrap().state, EventState::Processing);
     let plugin = PluginRef { name: "front".to_owned(), version: "1.0.0".to_owned(), digest: Digest::of(b"wasm") };
     let document_id = DocumentId::new(&source("front"), "m1");
-    let outcomes = vec![DocumentOutcome { document_id: document_id.clone(), state: EventState::Done, version: Some(3) }];
-    let end =
-        EventEnd::Settled { state: EventState::Done, outcomes: outcomes.clone(), plugin: Some(plugin.clone()) };
+    let outcomes =
+        vec![DocumentOutcome { document_id: document_id.clone(), state: EventState::Done, version: Some(3) }];
+    let end = EventEnd::Settled { state: EventState::Done, outcomes: outcomes.clone(), plugin: Some(plugin.clone()) };
     kit.finish(&claimed, end).unwrap();
     let record = kit.record(id("a")).unwrap();
     assert_eq!((record.state, record.attempts, record.error_code), (EventState::Done, 1, None));
