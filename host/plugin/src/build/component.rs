@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -28,11 +29,12 @@ pub(super) fn wrap(connector: &Connector, module: &[u8]) -> Result<Vec<u8>, Buil
     Ok(component)
 }
 
-/// Writes `<out>/<id>.wasm`, replacing an older one at once: a reader sees the old file or the new one.
+/// Writes `<out>/<id>.wasm`, replacing an older one at once: a reader sees the old file or the new one. Its time is when
+/// the build began, so that a source changed meanwhile is newer.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub(super) fn write(id: &str, component: &[u8], out: &Path) -> Result<Built, BuildError> {
+pub(super) fn write(id: &str, component: &[u8], out: &Path, begun: SystemTime) -> Result<Built, BuildError> {
     fs::create_dir_all(out).map_err(BuildError::io("make", out))?;
     let path = out.join(format!("{id}.wasm"));
     let failed = || BuildError::io("write", &path);
@@ -40,6 +42,7 @@ pub(super) fn write(id: &str, component: &[u8], out: &Path) -> Result<Built, Bui
     let mut file = tempfile::Builder::new().prefix(".build-").suffix(".partial").tempfile_in(out).map_err(failed())?;
     file.write_all(component).map_err(failed())?;
     readable_by_all(file.as_file()).map_err(failed())?;
+    file.as_file().set_modified(begun).map_err(failed())?;
     file.persist(&path).map_err(|error| failed()(error.error))?;
     Ok(Built { id: id.to_owned(), path, bytes: component.len() as u64 })
 }

@@ -16,6 +16,7 @@ mod toolchain;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 pub use error::BuildError;
 pub use sources::{connectors, needs_rebuild};
@@ -108,6 +109,7 @@ pub fn build_all(
         return Ok(Vec::new());
     };
     let toolchain = toolchain::find(settings, &first.dir, progress)?;
+    let begun = SystemTime::now();
     progress(Progress::Compiling(connectors.len()));
     let modules = cargo::compile(&connectors, &toolchain, settings, progress)?;
     let mut components = Vec::new();
@@ -115,7 +117,7 @@ pub fn build_all(
         progress(Progress::Component(connector.id.clone()));
         components.push((connector, component::wrap(connector, &module)?));
     }
-    components.into_iter().map(|(connector, bytes)| component::write(&connector.id, &bytes, out)).collect()
+    components.into_iter().map(|(connector, bytes)| component::write(&connector.id, &bytes, out, begun)).collect()
 }
 
 #[cfg(test)]

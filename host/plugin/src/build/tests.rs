@@ -1,7 +1,7 @@
 //! A connector is built the way an author's is, and the ways it can fail say what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -66,6 +66,10 @@ fn settings() -> BuildSettings {
 struct Outcome {
     result: Result<Built, BuildError>,
     component: Option<Vec<u8>>,
+    /// The component's time.
+    changed: Option<SystemTime>,
+    /// When the compiler was done.
+    compiled: SystemTime,
     steps: Vec<String>,
 }
 
@@ -75,15 +79,29 @@ fn build_doorbell(exports: &str, source: &str) -> Outcome {
     let dir = doorbell(&kept().join("plugins"), exports, source);
     let out = tempfile::tempdir().unwrap();
     let steps = RefCell::new(Vec::new());
-    let note = |step: Progress| steps.borrow_mut().push(step.to_string());
+    let compiled = Cell::new(SystemTime::UNIX_EPOCH);
+    let note = |step: Progress| {
+        if matches!(step, Progress::Component(_)) {
+            compiled.set(SystemTime::now());
+        }
+        steps.borrow_mut().push(step.to_string());
+    };
     let result = build(&dir, out.path(), &settings(), &note);
-    Outcome { result, component: fs::read(out.path().join("doorbell.wasm")).ok(), steps: steps.into_inner() }
+    let component = out.path().join("doorbell.wasm");
+    Outcome {
+        result,
+        changed: fs::metadata(&component).ok().map(|file| file.modified().unwrap()),
+        component: fs::read(component).ok(),
+        compiled: compiled.get(),
+        steps: steps.into_inner(),
+    }
 }
 
 #[test]
 fn a_component_exports_what_is_named_and_imports_what_is_used() {
     let outcome = build_doorbell("[\"webhook\"]", CONNECTOR);
     let built = outcome.result.unwrap();
+    assert!(outcome.changed.unwrap() < outcome.compiled, "a source changed during the build must be newer");
     assert_eq!(built.path.file_name().unwrap(), "doorbell.wasm");
     assert!(outcome.steps.contains(&"compiling 1 connector".to_owned()), "{:?}", outcome.steps);
     assert_eq!(outcome.steps.last().unwrap(), "wrapping doorbell as a component");
