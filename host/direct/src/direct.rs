@@ -140,7 +140,9 @@ async fn feed(shared: &Arc<Shared>, in_hand: &mut JoinSet<()>, in_hand_max: usiz
             }
             Ok(claimed) => {
                 failures = 0;
-                claimed.into_iter().for_each(|claimed| hand_out(shared, in_hand, claimed));
+                for claimed in claimed {
+                    hand_out(shared, in_hand, claimed);
+                }
             }
             Err(failure) => {
                 failures += 1;

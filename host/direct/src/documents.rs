@@ -57,7 +57,7 @@ impl Shared {
             let mut inputs = Vec::with_capacity(part.len());
             for document in part {
                 match document.check() {
-                    Ok(()) => inputs.push(self.prepare_input(claimed, document, plugin)),
+                    Ok(()) => inputs.push(prepare_input(claimed, document, plugin)),
                     Err(rule) => progress.died(source, &document.id, invalid(&rule)),
                 }
             }
@@ -70,17 +70,6 @@ impl Shared {
                 }
             }
             self.write_all(claimed, writes, progress).await;
-        }
-    }
-
-    fn prepare_input(&self, claimed: &ClaimedEvent, document: Document, plugin: Option<&PluginRef>) -> Prepare {
-        Prepare {
-            source: claimed.event.source.clone(),
-            document,
-            plugin: plugin.cloned(),
-            event: claimed.event.id,
-            position: claimed.claim.position,
-            now: Timestamp::now(),
         }
     }
 
@@ -126,7 +115,9 @@ impl Shared {
                 Outcome::Done { version } => return Written::Ended(EventState::Done, version),
                 Outcome::Unchanged { version } => return Written::Ended(EventState::Unchanged, version),
                 Outcome::Superseded { version } => return Written::Ended(EventState::Superseded, version),
-                Outcome::Fenced => tracing::debug!(document = %writes.document_id, "another worker was faster, beginning again"),
+                Outcome::Fenced => {
+                    tracing::debug!(document = %writes.document_id, "another worker was faster, beginning again");
+                }
                 Outcome::Aborted(failure) if failure.retry == Retry::Never => return Written::Dead(failure),
                 Outcome::Aborted(failure) => return Written::Again(failure, false),
                 Outcome::Deferred(failure) => return Written::Again(failure, true),
@@ -141,8 +132,20 @@ impl Shared {
     }
 }
 
+fn prepare_input(claimed: &ClaimedEvent, document: Document, plugin: Option<&PluginRef>) -> Prepare {
+    Prepare {
+        source: claimed.event.source.clone(),
+        document,
+        plugin: plugin.cloned(),
+        event: claimed.event.id,
+        position: claimed.claim.position,
+        now: Timestamp::now(),
+    }
+}
+
 fn invalid(rule: &str) -> Failure {
-    Failure::never(Code::DOCUMENT_INVALID, rule).next("correct the connector or the document, then replay the dead letter")
+    Failure::never(Code::DOCUMENT_INVALID, rule)
+        .next("correct the connector or the document, then replay the dead letter")
 }
 
 /// Groups write sets by document; within a group they keep their order and are written one after the other.

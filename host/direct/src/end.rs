@@ -83,23 +83,19 @@ impl Progress {
                 None => self.dead(given_up(again.failure, attempt)),
             };
         }
-        match self.verdict() {
-            Some(failure) => self.dead(failure),
-            None => {
-                let state = settled_state(&self.outcomes);
-                EventEnd::Settled { state, outcomes: self.outcomes, plugin: self.plugin }
-            }
+        if let Some(failure) = self.verdict() {
+            return self.dead(failure);
         }
+        let state = settled_state(&self.outcomes);
+        EventEnd::Settled { state, outcomes: self.outcomes, plugin: self.plugin }
     }
 
     /// Why the event belongs into the dead letters, if it does.
     fn verdict(&self) -> Option<Failure> {
         let failure = match (self.dead.first(), self.issues.first()) {
             (Some(failure), _) => failure.clone(),
-            (None, Some(issue)) => {
-                Failure::never(Code::FAULT_PERMANENT, format!("{}: {}", issue.code, issue.message))
-                    .next("have the sender correct this part; the rest of the file is stored")
-            }
+            (None, Some(issue)) => Failure::never(Code::FAULT_PERMANENT, format!("{}: {}", issue.code, issue.message))
+                .next("have the sender correct this part; the rest of the file is stored"),
             (None, None) => return None,
         };
         let others = self.dead.len() + self.issues.len() - 1;
@@ -182,6 +178,9 @@ fn given_up(failure: Failure, attempt: u32) -> Failure {
     if is_trap(failure.code) {
         return Failure { retry: Retry::Never, ..failure };
     }
-    Failure::never(Code::ATTEMPTS_EXHAUSTED, format!("given up after {attempt} attempts; the last one: {}", failure.what))
-        .next(failure.next_step)
+    Failure::never(
+        Code::ATTEMPTS_EXHAUSTED,
+        format!("given up after {attempt} attempts; the last one: {}", failure.what),
+    )
+    .next(failure.next_step)
 }

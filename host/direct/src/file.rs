@@ -50,7 +50,12 @@ impl Shared {
         Err(answer(format!("`{}` has more than {PAGES_MAX} pages", file.name)))
     }
 
-    async fn acknowledge(&self, claimed: &ClaimedEvent, file: FileBody, progress: &mut Progress) -> Result<Went, Failure> {
+    async fn acknowledge(
+        &self,
+        claimed: &ClaimedEvent,
+        file: FileBody,
+        progress: &mut Progress,
+    ) -> Result<Went, Failure> {
         // A partner must not be told of documents that may still be stored; the next attempt tells of all of them.
         if !progress.is_settled() {
             return Ok(Went::Through);

@@ -54,7 +54,9 @@ impl Leases {
             }
             match queue.renew(&claims, lease).await {
                 Ok(kept) => self.lose(&claims, &kept),
-                Err(failure) => tracing::warn!(%failure, claims = claims.len(), "leases could not be renewed; trying again"),
+                Err(failure) => {
+                    tracing::warn!(%failure, claims = claims.len(), "leases could not be renewed; trying again");
+                }
             }
         }
     }
@@ -62,7 +64,9 @@ impl Leases {
     fn lose(&self, asked: &[Claim], kept: &[Claim]) {
         let held = self.map();
         // A claim that ended in the meantime is not in hand any more and needs no word.
-        for (claim, lost) in asked.iter().filter(|claim| !kept.contains(claim)).filter_map(|claim| held.get_key_value(claim)) {
+        for (claim, lost) in
+            asked.iter().filter(|claim| !kept.contains(claim)).filter_map(|claim| held.get_key_value(claim))
+        {
             tracing::warn!(event = %claim.id, attempt = claim.attempt, "another worker took the event over");
             lost.cancel();
         }

@@ -84,7 +84,9 @@ impl Polling {
         while !stop.is_cancelled() {
             match self.parts.cursors.paused().await {
                 Ok(paused) => self.follow(&paused, &stop),
-                Err(failure) => tracing::error!(%failure, "the poller does not know which sources are paused and changes nothing"),
+                Err(failure) => {
+                    tracing::error!(%failure, "the poller does not know which sources are paused and changes nothing");
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => {}

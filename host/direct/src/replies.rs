@@ -16,12 +16,18 @@ const NAME_BYTES_MAX: usize = 200;
 pub(crate) fn write(folder: &Path, files: &[ReplyFile]) -> Result<(), Failure> {
     // All names first: a bad one must not leave half of an answer behind.
     if let Some(bad) = files.iter().find(|file| !is_plain(&file.name)) {
-        let what = format!("the connector named a reply file `{}`, which is no plain file name", bad.name.escape_default());
-        return Err(Failure::never(Code::PLUGIN_ANSWER, what).next("correct the connector, then replay the dead letter"));
+        let what =
+            format!("the connector named a reply file `{}`, which is no plain file name", bad.name.escape_default());
+        return Err(
+            Failure::never(Code::PLUGIN_ANSWER, what).next("correct the connector, then replay the dead letter")
+        );
     }
     store(folder, files).map_err(|error| {
-        Failure::backoff(Code::STORE_WRITE, format!("reply files could not be written to {}: {error}", folder.display()))
-            .next("check that the data directory is writable and has room")
+        Failure::backoff(
+            Code::STORE_WRITE,
+            format!("reply files could not be written to {}: {error}", folder.display()),
+        )
+        .next("check that the data directory is writable and has room")
     })
 }
 
@@ -29,7 +35,8 @@ fn store(folder: &Path, files: &[ReplyFile]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for file in files {
         let unfinished = folder.join(format!(".{}.{}", uuid::Uuid::new_v4(), file.name));
-        let written = write_synced(&unfinished, &file.content).and_then(|()| fs::rename(&unfinished, folder.join(&file.name)));
+        let written =
+            write_synced(&unfinished, &file.content).and_then(|()| fs::rename(&unfinished, folder.join(&file.name)));
         if let Err(error) = written {
             let _leftover = fs::remove_file(&unfinished);
             return Err(error);

@@ -79,7 +79,8 @@ async fn one_bad_document_kills_the_event_and_the_others_stay() {
     let end = ended(&host, id).await;
     assert_eq!(dead(&end).code, Code::DOCUMENT_INVALID);
     let EventEnd::Dead { outcomes, .. } = end else { unreachable!() };
-    let states: std::collections::BTreeMap<_, _> = outcomes.iter().map(|o| (o.document_id.to_string(), o.state)).collect();
+    let states: std::collections::BTreeMap<_, _> =
+        outcomes.iter().map(|o| (o.document_id.to_string(), o.state)).collect();
     assert_eq!(states["front:a"], EventState::Done);
     assert_eq!(states["front:b"], EventState::Dead);
     assert_eq!(content(&host, "c").await.as_deref(), Some("good too"));
@@ -138,7 +139,13 @@ async fn a_paused_source_is_left_alone_and_goes_on_when_resumed() {
     let mut host = Host::new().await;
     host.journal.state().paused.insert(source());
     let id = host.documents("1", &[document("a", "one")]);
-    let other = host.event_of(&apex_model::ids::SourceName::parse("other").unwrap(), "1", EventKind::Document, b"[]".to_vec(), "");
+    let other = host.event_of(
+        &apex_model::ids::SourceName::parse("other").unwrap(),
+        "1",
+        EventKind::Document,
+        b"[]".to_vec(),
+        "",
+    );
     host.start();
     ended(&host, other).await;
     assert_eq!(host.journal.ended(id), None);
@@ -152,13 +159,15 @@ async fn a_file_is_read_page_by_page_and_answered_with_every_outcome() {
     let mut host = Host::new().await;
     {
         let mut script = host.calls.script();
-        let issue = EventIssue { id: "i1".into(), code: "bad-segment".into(), message: "no B10".into(), offset: 3, length: 4 };
+        let issue =
+            EventIssue { id: "i1".into(), code: "bad-segment".into(), message: "no B10".into(), offset: 3, length: 4 };
         let page = |documents, issues, resume: Option<&str>| {
             Ok(ParsedFilePage { documents, issues, resume: resume.map(str::to_owned), plugin: plugin() })
         };
         script.pages.push_back(page(vec![document("a", "first")], vec![issue], Some("p2")));
         script.pages.push_back(page(vec![document("b", "second")], vec![], None));
-        let reply = ReplyFile { name: "ack.997".into(), media_type: "application/edi-x12".into(), content: "ISA".into() };
+        let reply =
+            ReplyFile { name: "ack.997".into(), media_type: "application/edi-x12".into(), content: "ISA".into() };
         script.replies.push_back(Ok(vec![reply]));
     }
     let id = host.event("k", EventKind::File, b"ISA*00".to_vec(), "in.edi");

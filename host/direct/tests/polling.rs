@@ -85,10 +85,6 @@ impl Polled {
     }
 }
 
-fn some(cursor: &str) -> Option<String> {
-    Some(cursor.to_owned())
-}
-
 #[tokio::test]
 async fn pages_follow_each_other_and_carry_their_cursor() {
     let at = polled(|host| {
@@ -98,8 +94,8 @@ async fn pages_follow_each_other_and_carry_their_cursor() {
         script.fetches.push_back(Ok(page(&[], "3", Next::Idle(None))));
     })
     .await;
-    wait_for("the last cursor", || at.cursor("default") == some("3")).await;
-    assert_eq!(at.from(), [None, some("1"), some("2")]);
+    wait_for("the last cursor", || at.cursor("default").as_deref() == Some("3")).await;
+    assert_eq!(at.from().iter().map(Option::as_deref).collect::<Vec<_>>(), [None, Some("1"), Some("2")]);
     let events = at.host.journal.events_of(&source());
     let kinds: Vec<_> = events.iter().map(|event| (event.kind, event.label.as_str(), event.priority)).collect();
     assert_eq!(kinds, [(EventKind::Page, "default", Priority::P1), (EventKind::Page, "default", Priority::P1)]);
@@ -109,11 +105,11 @@ async fn pages_follow_each_other_and_carry_their_cursor() {
 #[tokio::test]
 async fn a_page_fetched_again_after_a_crash_is_the_same_event() {
     let at = polled(|host| host.calls.script().fetches.push_back(Ok(page(&["a"], "1", Next::Finished)))).await;
-    wait_for("the first page", || at.cursor("default") == some("1")).await;
+    wait_for("the first page", || at.cursor("default").as_deref() == Some("1")).await;
     // What a crash between two polls looks like: the cursor is as before, the page comes again.
     at.host.journal.state().cursors.clear();
     assert!(at.polling.poll_now(&source()));
-    wait_for("the second fetch", || at.fetches() == 2 && at.cursor("default") == some("1")).await;
+    wait_for("the second fetch", || at.fetches() == 2 && at.cursor("default").as_deref() == Some("1")).await;
     assert_eq!(at.host.journal.events_of(&source()).len(), 1);
     at.stop().await;
 }
@@ -160,13 +156,13 @@ async fn polling_waits_for_pages_that_are_not_worked_off() {
         script.fetches.push_back(Ok(page(&[], "7", Next::Finished)));
     })
     .await;
-    wait_for("two pages", || at.cursor("default") == some("2")).await;
+    wait_for("two pages", || at.cursor("default").as_deref() == Some("2")).await;
     assert!(at.polling.poll_now(&source()));
     at.host.journal.settle_all();
-    wait_for("two more pages", || at.cursor("default") == some("4")).await;
+    wait_for("two more pages", || at.cursor("default").as_deref() == Some("4")).await;
     assert_eq!(at.fetches(), 4);
     at.host.journal.settle_all();
-    wait_for("the next two", || at.cursor("default") == some("6")).await;
+    wait_for("the next two", || at.cursor("default").as_deref() == Some("6")).await;
     at.stop().await;
 }
 
@@ -179,8 +175,8 @@ async fn a_lost_cursor_starts_from_the_beginning() {
         script.fetches.push_back(Ok(page(&["a"], "1", Next::Finished)));
     })
     .await;
-    wait_for("a new cursor", || at.cursor("default") == some("1")).await;
-    assert_eq!(at.from(), [some("gone"), None]);
+    wait_for("a new cursor", || at.cursor("default").as_deref() == Some("1")).await;
+    assert_eq!(at.from().iter().map(Option::as_deref).collect::<Vec<_>>(), [Some("gone"), None]);
     at.stop().await;
 }
 
@@ -198,7 +194,7 @@ async fn faults_wait_as_they_say_and_polling_goes_on() {
     wait_for("the trap", || at.fetches() == 4).await;
     // What trying cannot mend waits for the interval, an hour here.
     assert!(at.polling.poll_now(&source()));
-    wait_for("the page", || at.cursor("default") == some("1")).await;
+    wait_for("the page", || at.cursor("default").as_deref() == Some("1")).await;
     at.stop().await;
 }
 
@@ -211,7 +207,8 @@ async fn every_slice_has_its_own_cursor() {
         script.fetches.push_back(Ok(page(&["a"], "1", Next::Finished)));
     })
     .await;
-    wait_for("both slices", || at.cursor("eu") == some("1") && at.cursor("us") == some("1")).await;
+    wait_for("both slices", || at.cursor("eu").as_deref() == Some("1") && at.cursor("us").as_deref() == Some("1"))
+        .await;
     assert_eq!(at.host.journal.events_of(&source()).len(), 2);
     at.stop().await;
 }
@@ -225,7 +222,7 @@ async fn a_paused_source_is_not_polled_until_it_is_resumed() {
     .await;
     assert!(!at.polling.poll_now(&source()));
     at.host.journal.state().paused.clear();
-    wait_for("the poll after resuming", || at.cursor("default") == some("1")).await;
+    wait_for("the poll after resuming", || at.cursor("default").as_deref() == Some("1")).await;
     at.host.journal.state().paused.insert(source());
     wait_for("the pause to be obeyed", || !at.polling.poll_now(&source())).await;
     assert_eq!(at.fetches(), at.from().len());

@@ -123,8 +123,12 @@ impl<'s> Saga<'s> {
         let steps = self.steps();
         let answers = join_all(steps.iter().map(|step| settle(|| step.stage(ticket, writes)))).await;
         // What may have happened must be undone; a store that was never reached, or said no, has nothing.
-        let touched: Vec<Step> =
-            steps.iter().zip(&answers).filter(|(_, settled)| settled.may_have_happened()).map(|(step, _)| *step).collect();
+        let touched: Vec<Step> = steps
+            .iter()
+            .zip(&answers)
+            .filter(|(_, settled)| settled.may_have_happened())
+            .map(|(step, _)| *step)
+            .collect();
         match worst(answers) {
             None => self.take(SagaEvent::StageAll)?,
             Some(fault) => return self.leave(fault, ticket, &touched).await,

@@ -60,7 +60,9 @@ impl SagaEvent {
 
 /// An event that cannot happen in a state: a defect of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a saga in state {state:?} cannot take {event:?}; this is a defect of the host, report it with the event's trace")]
+#[error(
+    "a saga in state {state:?} cannot take {event:?}; this is a defect of the host, report it with the event's trace"
+)]
 pub struct IllegalTransition {
     /// Where the saga stood.
     pub state: SagaState,
@@ -72,6 +74,7 @@ pub struct IllegalTransition {
 ///
 /// **Invariant:** nothing leads from `COMMITTED` or `FINALISING` to `COMPENSATING`: after the pivot there is only forward
 /// (`state::tests::after_the_pivot_there_is_only_forward`).
+#[allow(clippy::match_same_arms, reason = "the main line reads as the diagram does")]
 pub fn next(state: SagaState, event: SagaEvent) -> Result<SagaState, IllegalTransition> {
     use SagaEvent as E;
     use SagaState as S;
@@ -95,10 +98,9 @@ pub fn next(state: SagaState, event: SagaEvent) -> Result<SagaState, IllegalTran
         (S::Compensating, E::UndoAll) => S::Aborted,
         (S::Compensating, E::FailUndo) => S::Stuck,
 
-        (
-            S::Claimed | S::Prepared | S::Staging | S::Staged | S::Finalising | S::Compensating,
-            E::LoseStore,
-        ) => S::Deferred,
+        (S::Claimed | S::Prepared | S::Staging | S::Staged | S::Finalising | S::Compensating, E::LoseStore) => {
+            S::Deferred
+        }
         (S::Claimed | S::Prepared | S::Staging | S::Staged | S::Compensating, E::LoseFence) => S::Fenced,
 
         (state, event) => return Err(IllegalTransition { state, event }),

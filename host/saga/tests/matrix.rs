@@ -248,11 +248,11 @@ async fn every_deliberate_bug_is_caught() {
 
 #[tokio::test]
 async fn without_faults_every_step_is_asked_once_and_in_order() {
+    use Ask::{Begin, Commit, Finalise, Record, Stage};
     let case = case("update", Bug::None).await;
     assert!(matches!(case.run().await, Outcome::Done { version: 2 }));
     let world = case.world();
     let asked: Vec<Ask> = world.asked.iter().map(|(_, ask)| *ask).collect();
-    use Ask::{Begin, Commit, Finalise, Record, Stage};
     assert_eq!(
         asked,
         [Begin, Record, Stage, Stage, Stage, Stage, Commit, Finalise, Finalise, Finalise, Finalise, Record]

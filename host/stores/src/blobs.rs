@@ -75,8 +75,10 @@ impl Blobs for DirBlobs {
     fn get(&self, digest: Digest) -> PortResult<Option<Bytes>> {
         match fs::read(self.folder(digest).join(digest.to_string())) {
             Ok(bytes) if Digest::of(&bytes) == digest => Ok(Some(bytes.into())),
-            Ok(_) => Err(Failure::never(Code::STORE_READ, format!("blob {digest} does not have the bytes it is named for"))
-                .next("restore the file from a backup, or remove it and let the source send it again")),
+            Ok(_) => {
+                Err(Failure::never(Code::STORE_READ, format!("blob {digest} does not have the bytes it is named for"))
+                    .next("restore the file from a backup, or remove it and let the source send it again"))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::backoff(Code::STORE_READ, format!("blob {digest} could not be read: {error}"))
                 .next("check the permissions of the data directory")),
@@ -100,7 +102,8 @@ mod tests {
         assert_eq!(blobs.put(b"abc").unwrap(), digest);
         assert_eq!(blobs.get(digest).unwrap().unwrap().as_ref(), b"abc");
         assert_eq!(blobs.get(Digest::of(b"abd")).unwrap(), None);
-        let names: Vec<_> = fs::read_dir(blobs.folder(digest)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(blobs.folder(digest)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [expected]);
     }
 

@@ -16,10 +16,9 @@ fn query(vector: [f32; 2], limit: u32) -> SearchQuery {
 #[tokio::test]
 async fn a_version_becomes_visible_with_all_its_parts() {
     let at = fixture().await;
-    let draft = draft("a", "first words", 1).vectors(&[[1.0, 0.0], [0.0, 1.0]]).graph(
-        &[("carrier:dawg", "DAWG Trucking"), ("load:1", "Load 1")],
-        &[("carrier:dawg", "load:1")],
-    );
+    let draft = draft("a", "first words", 1)
+        .vectors(&[[1.0, 0.0], [0.0, 1.0]])
+        .graph(&[("carrier:dawg", "DAWG Trucking"), ("load:1", "Load 1")], &[("carrier:dawg", "load:1")]);
     assert!(at.store.document(&draft.document_id()).await.unwrap().is_none());
     let ticket = draft.ticket(&at.store).await;
     assert_eq!((ticket.version, ticket.previous), (1, 0));
@@ -192,7 +191,11 @@ async fn lists_go_on_after_the_last_id() {
     for id in ["c", "a", "b"] {
         draft(id, id, 1).put(&at.store).await;
     }
-    let page = |after: Option<&str>| DocumentFilter { limit: 2, after: after.map(DocumentId::from_text), ..Default::default() };
+    let page = |after: Option<&str>| DocumentFilter {
+        limit: 2,
+        after: after.map(DocumentId::from_text),
+        ..Default::default()
+    };
     let ids = |lines: Vec<apex_model::reading::DocumentLine>| -> Vec<String> {
         lines.iter().map(|line| line.id.to_string()).collect()
     };

@@ -13,7 +13,7 @@ use super::slice::Slice;
 use super::{Plan, PollParts};
 
 /// How often a source is asked for its slices: how long a new one takes to be polled.
-const SLICES_EVERY: Duration = Duration::from_secs(600);
+const SLICES_EVERY: Duration = Duration::from_mins(10);
 /// Slices polled of one source.
 const SLICES_MAX: usize = 256;
 

@@ -74,7 +74,12 @@ impl FakeJournal {
     }
 
     pub fn events_of(&self, source: &SourceName) -> Vec<NewEvent> {
-        self.state().events.values().filter(|entry| entry.event.source == *source).map(|entry| entry.event.clone()).collect()
+        self.state()
+            .events
+            .values()
+            .filter(|entry| entry.event.source == *source)
+            .map(|entry| entry.event.clone())
+            .collect()
     }
 
     /// Ends every event of the source, as if it had been worked off.
@@ -171,7 +176,11 @@ impl Inbox for FakeJournal {
         done(Ok(appended));
     }
 
-    fn commit_page(&self, event: Option<NewEvent>, cursor: CursorCommit) -> BoxFuture<'_, PortResult<Option<Appended>>> {
+    fn commit_page(
+        &self,
+        event: Option<NewEvent>,
+        cursor: CursorCommit,
+    ) -> BoxFuture<'_, PortResult<Option<Appended>>> {
         Box::pin(async move {
             {
                 let mut state = self.state();

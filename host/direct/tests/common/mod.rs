@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use apex_config::limits::{DirectLimits, PipelineLimits};
 use apex_direct::{Direct, Parts};
+use apex_model::Timestamp;
 use apex_model::document::{Document, Op};
 use apex_model::event::{EventKind, EventOrigin, IngestPath, NewEvent};
 use apex_model::ids::{EventId, SourceName, TraceId};
 use apex_model::source::Priority;
-use apex_model::Timestamp;
 use apex_pipeline::{HashEmbedder, Pipeline, TokenCounter};
 use apex_saga::Participants;
 use apex_stores::EmbeddedStore;
@@ -34,7 +34,14 @@ pub struct Host {
 }
 
 pub fn limits() -> DirectLimits {
-    DirectLimits { lease_ms: 3_000, backoff_ms_min: 1, backoff_ms_max: 2, hold_ms: 20, stop_ms_max: 2_000, ..DirectLimits::default() }
+    DirectLimits {
+        lease_ms: 3_000,
+        backoff_ms_min: 1,
+        backoff_ms_max: 2,
+        hold_ms: 20,
+        stop_ms_max: 2_000,
+        ..DirectLimits::default()
+    }
 }
 
 pub fn source() -> SourceName {

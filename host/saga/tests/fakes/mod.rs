@@ -137,7 +137,8 @@ impl World {
                 self.violations.push(format!("NoMix: after {doing} readers of version {version} get {parts:?}"));
             }
             if version < self.seen {
-                self.violations.push(format!("Monotone: after {doing} version {version} is live and {} was", self.seen));
+                self.violations
+                    .push(format!("Monotone: after {doing} version {version} is live and {} was", self.seen));
             }
             self.seen = version;
         }
@@ -159,7 +160,8 @@ impl World {
         let live = self.live.as_ref().map_or(0, |live| live.version);
         for (place, kept) in self.kept.iter().enumerate() {
             if kept.versions.keys().any(|version| *version > live) {
-                self.violations.push(format!("AllOrNone: store {place} still holds a version above {live} after the undo"));
+                self.violations
+                    .push(format!("AllOrNone: store {place} still holds a version above {live} after the undo"));
             }
         }
     }
@@ -170,7 +172,8 @@ impl World {
             return Err(StoreFault::Fenced);
         }
         if fence < self.accepted_fences[place] {
-            self.violations.push(format!("FenceOrder: store {place} took fence {fence} after {}", self.accepted_fences[place]));
+            self.violations
+                .push(format!("FenceOrder: store {place} took fence {fence} after {}", self.accepted_fences[place]));
         }
         self.accepted_fences[place] = self.accepted_fences[place].max(fence);
         self.kept[place].fence = self.kept[place].fence.max(fence);
@@ -295,45 +298,47 @@ impl Store {
         if world.twice && ask != Ask::Begin {
             let again = act(&mut world);
             if answer.is_ok() != again.is_ok() {
-                world.violations.push(format!("Idempotent: {ask:?} at store {} answered otherwise the second time", self.place));
+                world
+                    .violations
+                    .push(format!("Idempotent: {ask:?} at store {} answered otherwise the second time", self.place));
             }
             answer = again;
         }
         world.check(&format!("{ask:?} at store {}", self.place));
         if fault.is_some() { unknown } else { answer }
     }
+}
 
-    fn later<'a, T: Send + 'a>(&'a self, answer: StoreResult<T>) -> BoxFuture<'a, StoreResult<T>> {
-        Box::pin(std::future::ready(answer))
-    }
+fn later<'a, T: Send + 'a>(answer: StoreResult<T>) -> BoxFuture<'a, StoreResult<T>> {
+    Box::pin(std::future::ready(answer))
 }
 
 impl RelationalStore for Store {
     fn begin(&self, intent: Intent) -> BoxFuture<'_, StoreResult<Begun>> {
-        self.later(self.ask(Ask::Begin, |world| Ok(world.begin(&intent))))
+        later(self.ask(Ask::Begin, |world| Ok(world.begin(&intent))))
     }
 
     fn record<'a>(&'a self, _: &'a Ticket, state: SagaState) -> BoxFuture<'a, StoreResult<()>> {
-        self.later(self.ask(Ask::Record, |world| {
+        later(self.ask(Ask::Record, |world| {
             world.records.push(state);
             Ok(())
         }))
     }
 
     fn stage<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, StoreResult<()>> {
-        self.later(self.ask(Ask::Stage, |world| world.stage(self.place, ticket, writes)))
+        later(self.ask(Ask::Stage, |world| world.stage(self.place, ticket, writes)))
     }
 
     fn commit<'a>(&'a self, ticket: &'a Ticket, writes: &'a WriteSet) -> BoxFuture<'a, StoreResult<()>> {
-        self.later(self.ask(Ask::Commit, |world| world.commit(ticket, writes)))
+        later(self.ask(Ask::Commit, |world| world.commit(ticket, writes)))
     }
 
     fn undo<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>> {
-        self.later(self.ask(Ask::Undo, |world| world.undo(self.place, ticket)))
+        later(self.ask(Ask::Undo, |world| world.undo(self.place, ticket)))
     }
 
     fn finalise<'a>(&'a self, ticket: &'a Ticket) -> BoxFuture<'a, StoreResult<()>> {
-        self.later(self.ask(Ask::Finalise, |world| world.finalise(self.place, ticket)))
+        later(self.ask(Ask::Finalise, |world| world.finalise(self.place, ticket)))
     }
 }
 

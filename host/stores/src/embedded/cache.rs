@@ -45,8 +45,12 @@ impl EmbeddingCache for EmbeddedStore {
                 let recent = self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner);
                 hashes.iter().map(|hash| recent.known.get(&(model.to_owned(), *hash)).cloned()).collect()
             };
-            let missing: Vec<String> =
-                hashes.iter().zip(&answers).filter(|(_, answer)| answer.is_none()).map(|(hash, _)| hash.to_string()).collect();
+            let missing: Vec<String> = hashes
+                .iter()
+                .zip(&answers)
+                .filter(|(_, answer)| answer.is_none())
+                .map(|(hash, _)| hash.to_string())
+                .collect();
             if missing.is_empty() {
                 return Ok(answers);
             }
@@ -63,7 +67,9 @@ impl EmbeddingCache for EmbeddedStore {
     fn put_many<'a>(&'a self, model: &'a str, entries: &'a [(Digest, Vec<f32>)]) -> BoxFuture<'a, PortResult<()>> {
         Box::pin(async move {
             let mut recent = self.inner.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.iter().for_each(|(hash, vector)| recent.put(model, *hash, vector));
+            for (hash, vector) in entries {
+                recent.put(model, *hash, vector);
+            }
             Ok(())
         })
     }

@@ -71,8 +71,7 @@ impl EmbeddedStore {
         let mut transaction = self.inner.pool.begin().await?;
         let mut findings = Vec::new();
         for (words, rule) in RULES {
-            let rows =
-                sqlx::query(rule).bind(id.clone()).bind(FINDINGS_MAX).fetch_all(&mut *transaction).await?;
+            let rows = sqlx::query(rule).bind(id.clone()).bind(FINDINGS_MAX).fetch_all(&mut *transaction).await?;
             for row in rows {
                 let (document, detail): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
                 findings.push(format!("document {document} {words} ({detail})"));
@@ -83,7 +82,11 @@ impl EmbeddedStore {
     }
 
     /// Compares the table in memory, if it is there, with the file.
-    async fn unsearchable(&self, connection: &mut SqliteConnection, id: Option<String>) -> Result<Vec<String>, sqlx::Error> {
+    async fn unsearchable(
+        &self,
+        connection: &mut SqliteConnection,
+        id: Option<String>,
+    ) -> Result<Vec<String>, sqlx::Error> {
         if !self.inner.vectors.read().unwrap_or_else(PoisonError::into_inner).is_loaded() {
             return Ok(Vec::new());
         }

@@ -23,7 +23,8 @@ pub(super) fn reading(error: &sqlx::Error) -> Failure {
 
 /// What a defect in stored data looks like.
 pub(super) fn damaged(what: impl Into<String>) -> Failure {
-    Failure::never(Code::STORE_READ, what).next("run `apex doctor`; restore the data directory from a backup if it finds damage")
+    Failure::never(Code::STORE_READ, what)
+        .next("run `apex doctor`; restore the data directory from a backup if it finds damage")
 }
 
 /// A statement before the commit failed: nothing happened.

@@ -52,7 +52,8 @@ impl EmbeddedStore {
         }
         // The outermost entities may be joined among themselves.
         edges.extend(edges_at(&mut transaction, &frontier).await?);
-        let edges = edges.into_iter().filter(|edge| seen.contains_key(&edge.from) && seen.contains_key(&edge.to)).collect();
+        let edges =
+            edges.into_iter().filter(|edge| seen.contains_key(&edge.from) && seen.contains_key(&edge.to)).collect();
         let nodes = nodes(&mut transaction, &order, &seen).await?;
         Ok(Some(Graph { nodes, edges, truncated }))
     }

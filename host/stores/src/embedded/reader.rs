@@ -67,11 +67,12 @@ async fn view(connection: &mut SqliteConnection, id: &DocumentId) -> Read<Option
         .bind(version)
         .fetch_all(&mut *connection)
         .await?;
-    let relations = sqlx::query("SELECT start, kind, finish FROM edge WHERE document = ? AND version = ? ORDER BY place")
-        .bind(number)
-        .bind(version)
-        .fetch_all(&mut *connection)
-        .await?;
+    let relations =
+        sqlx::query("SELECT start, kind, finish FROM edge WHERE document = ? AND version = ? ORDER BY place")
+            .bind(number)
+            .bind(version)
+            .fetch_all(&mut *connection)
+            .await?;
     Ok(Some(DocumentView {
         id: id.clone(),
         source: source(&row, 2)?,
@@ -142,9 +143,10 @@ impl EmbeddedStore {
     }
 
     async fn count(&self) -> Read<Vec<(SourceName, u64)>> {
-        let rows = sqlx::query("SELECT source, count(*) FROM document WHERE deleted = 0 GROUP BY source ORDER BY source")
-            .fetch_all(&self.inner.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT source, count(*) FROM document WHERE deleted = 0 GROUP BY source ORDER BY source")
+                .fetch_all(&self.inner.pool)
+                .await?;
         let line = |row: &SqliteRow| -> Read<(SourceName, u64)> {
             let count: i64 = row.try_get(1)?;
             Ok((source(row, 0)?, count.unsigned_abs()))

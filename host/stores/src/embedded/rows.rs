@@ -146,7 +146,8 @@ async fn put_body(
     writes: &WriteSet,
 ) -> Result<(), sqlx::Error> {
     let document = &writes.document;
-    let attachments = serde_json::to_string(&document.attachments).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let attachments =
+        serde_json::to_string(&document.attachments).map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
         "INSERT OR REPLACE INTO body (document, version, content, media_type, occurred_at, metadata, attachments)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -170,12 +171,14 @@ async fn put_chunks(
     writes: &WriteSet,
 ) -> Result<(), sqlx::Error> {
     for chunk in &writes.chunks {
-        sqlx::query("INSERT INTO embedding (model, hash, vector) VALUES (?, ?, ?) ON CONFLICT (model, hash) DO NOTHING")
-            .bind(&writes.embedding_model)
-            .bind(chunk.hash.0.as_slice())
-            .bind(vectors::to_bytes(&chunk.embedding))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO embedding (model, hash, vector) VALUES (?, ?, ?) ON CONFLICT (model, hash) DO NOTHING",
+        )
+        .bind(&writes.embedding_model)
+        .bind(chunk.hash.0.as_slice())
+        .bind(vectors::to_bytes(&chunk.embedding))
+        .execute(&mut *connection)
+        .await?;
         sqlx::query(
             "INSERT INTO chunk (document, version, place, text, embedding)
              VALUES (?, ?, ?, ?, (SELECT no FROM embedding WHERE model = ? AND hash = ?))",
@@ -199,16 +202,18 @@ async fn put_graph(
     writes: &WriteSet,
 ) -> Result<(), sqlx::Error> {
     for (place, entity) in (0_i64..).zip(&writes.entities) {
-        sqlx::query("INSERT INTO node (document, version, place, key, kind, name, folded) VALUES (?, ?, ?, ?, ?, ?, ?)")
-            .bind(number)
-            .bind(ticket.version)
-            .bind(place)
-            .bind(&entity.key)
-            .bind(&entity.kind)
-            .bind(&entity.name)
-            .bind(entity.name.to_lowercase())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO node (document, version, place, key, kind, name, folded) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(number)
+        .bind(ticket.version)
+        .bind(place)
+        .bind(&entity.key)
+        .bind(&entity.kind)
+        .bind(&entity.name)
+        .bind(entity.name.to_lowercase())
+        .execute(&mut *connection)
+        .await?;
     }
     for (place, relation) in (0_i64..).zip(&writes.relations) {
         sqlx::query("INSERT INTO edge (document, version, place, start, kind, finish) VALUES (?, ?, ?, ?, ?, ?)")
@@ -229,11 +234,12 @@ async fn drop_older(connection: &mut SqliteConnection, number: i64, version: i64
     if version == 1 {
         return Ok(());
     }
-    let unused: Vec<i64> = sqlx::query_scalar("DELETE FROM chunk WHERE document = ? AND version < ? RETURNING embedding")
-        .bind(number)
-        .bind(version)
-        .fetch_all(&mut *connection)
-        .await?;
+    let unused: Vec<i64> =
+        sqlx::query_scalar("DELETE FROM chunk WHERE document = ? AND version < ? RETURNING embedding")
+            .bind(number)
+            .bind(version)
+            .fetch_all(&mut *connection)
+            .await?;
     for embedding in unused {
         sqlx::query("DELETE FROM embedding WHERE no = ?1 AND NOT EXISTS (SELECT 1 FROM chunk WHERE embedding = ?1)")
             .bind(embedding)

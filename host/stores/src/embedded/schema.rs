@@ -27,7 +27,8 @@ pub(super) async fn open(file: &Path) -> Result<(SqliteConnection, SqlitePool, i
         .connect()
         .await?;
     migrate(&mut writer).await?;
-    let fence: i64 = sqlx::query_scalar("SELECT coalesce(max(fence), 0) + 1 FROM document").fetch_one(&mut writer).await?;
+    let fence: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(fence), 0) + 1 FROM document").fetch_one(&mut writer).await?;
     let reading = options.pragma("query_only", "1").pragma("mmap_size", "268435456");
     let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(reading).await?;
     Ok((writer, pool, fence))
@@ -38,7 +39,10 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if done > known {
         return Err(sqlx::Error::Configuration(
-            format!("the file has schema {done}, this program knows {known}: use the program that wrote it, or a newer one").into(),
+            format!(
+                "the file has schema {done}, this program knows {known}: use the program that wrote it, or a newer one"
+            )
+            .into(),
         ));
     }
     for (step, sql) in (1_i64..).zip(MIGRATIONS).skip(usize::try_from(done).unwrap_or_default()) {

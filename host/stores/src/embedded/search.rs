@@ -44,11 +44,15 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> PortResult<Vector
             Some(open) if open.document == change.document => open.chunks.push((place, vector)),
             _ => {
                 let next = Change { chunks: vec![(place, vector)], ..change };
-                open.replace(next).into_iter().for_each(|done| loaded.apply(done));
+                if let Some(done) = open.replace(next) {
+                    loaded.apply(done);
+                }
             }
         }
     }
-    open.into_iter().for_each(|done| loaded.apply(done));
+    if let Some(done) = open {
+        loaded.apply(done);
+    }
     Ok(loaded)
 }
 
@@ -79,7 +83,9 @@ impl EmbeddedStore {
             let vectors = vectors.read().unwrap_or_else(PoisonError::into_inner);
             vectors.nearest(&query.embedding_model, &query.vector, &only, limit)
         };
-        tokio::task::spawn_blocking(scan).await.map_err(|error| faults::damaged(format!("the search did not finish: {error}")))
+        tokio::task::spawn_blocking(scan)
+            .await
+            .map_err(|error| faults::damaged(format!("the search did not finish: {error}")))
     }
 
     /// The words of what was found; a document that changed since the scan is left out.
@@ -103,9 +109,8 @@ impl EmbeddedStore {
             let hit = |row: &sqlx::sqlite::SqliteRow| -> Result<Option<Hit>, sqlx::Error> {
                 // Another version's chunk at the same place would show a score that is not its own.
                 let vector: Vec<u8> = row.try_get(5)?;
-                let same = vectors::from_bytes(&vector).is_some_and(|vector| {
-                    (vectors::dot(&vector, &query.vector) - score).abs() <= 1e-5
-                });
+                let same = vectors::from_bytes(&vector)
+                    .is_some_and(|vector| (vectors::dot(&vector, &query.vector) - score).abs() <= 1e-5);
                 let source: String = row.try_get(1)?;
                 let Some(source) = SourceName::parse(&source).filter(|_| same) else { return Ok(None) };
                 Ok(Some(Hit {

@@ -288,7 +288,8 @@ mod tests {
             let ones = vec![1.0_f32; length];
             let steps: Vec<f32> = (1..=u16::try_from(length).unwrap()).map(f32::from).collect();
             // Sum of 1 to n; exact in 32-bit floats at these sizes.
-            let expected = f32::from(u16::try_from(length).unwrap()) * f32::from(u16::try_from(length + 1).unwrap()) / 2.0;
+            let expected =
+                f32::from(u16::try_from(length).unwrap()) * f32::from(u16::try_from(length + 1).unwrap()) / 2.0;
             assert!((dot(&ones, &steps) - expected).abs() < f32::EPSILON, "{length}");
         }
     }

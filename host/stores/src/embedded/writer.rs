@@ -128,8 +128,7 @@ fn finish(group: Vec<Write>, answers: Vec<Answer>, vectors: &RwLock<Vectors>) {
 }
 
 async fn transact(connection: &mut SqliteConnection, group: &[Write]) -> Result<Vec<Answer>, StoreFault> {
-    let mut transaction =
-        connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| faults::writing(&error))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| faults::writing(&error))?;
     let now = Timestamp::now();
     let mut answers = Vec::with_capacity(group.len());
     for job in group {

@@ -73,7 +73,11 @@ impl Draft {
         self
     }
 
-    pub fn graph(mut self, entities: &[(&'static str, &'static str)], relations: &[(&'static str, &'static str)]) -> Self {
+    pub fn graph(
+        mut self,
+        entities: &[(&'static str, &'static str)],
+        relations: &[(&'static str, &'static str)],
+    ) -> Self {
         (self.entities, self.relations) = (entities.to_vec(), relations.to_vec());
         self
     }
