@@ -1,5 +1,7 @@
 //! Log lines: text or JSON, to stderr, each with the trace id of the delivery it is about.
 
+use std::io::IsTerminal as _;
+
 use apex_config::{LogFormat, LogSettings};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -26,7 +28,8 @@ pub fn init(settings: &LogSettings, global: &Global, quiet: bool) {
         .into_iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     // Refused only if a test has installed one already.
     let _installed_once = match format {
         LogFormat::Text => builder.with_target(true).finish().try_init(),

@@ -72,7 +72,7 @@ impl Senders {
         let samsara = SourceSettings {
             secrets: [("token".to_owned(), literal(SAMSARA_TOKEN))].into(),
             config: [("base_url".to_owned(), base_url.clone().into())].into_iter().collect(),
-            grant: Grant { hosts: vec![base_url] },
+            grant: Grant { hosts: vec![base_url, "https://api.samsara.com".to_owned()] },
             ..SourceSettings::default()
         };
         for (name, source) in [("frontapp", front), ("samsara", samsara), ("carrier-edi", SourceSettings::default())] {
