@@ -32,7 +32,11 @@ pub(crate) struct Denied(pub(crate) String);
 
 impl Grant {
     /// The intersection of manifest and settings; or, if something is missing, the lines to add to `apex.toml`.
-    pub(crate) fn effective(manifest: &Manifest, settings: &SourceSettings, config: &Value) -> Result<Self, String> {
+    pub(crate) fn effective(
+        manifest: &Manifest,
+        settings: &SourceSettings,
+        config: &Config<'_>,
+    ) -> Result<Self, String> {
         let mut grant = Self::default();
         let mut missing = Missing::default();
         for secret in &manifest.secrets {
@@ -127,34 +131,52 @@ impl Grant {
         Ok(())
     }
 
-    fn add_hosts(&mut self, manifest: &Manifest, settings: &SourceSettings, config: &Value, missing: &mut Missing) {
+    /// Grants what is declared and granted. A source waits if it asks for hosts and is granted none of them; what is
+    /// missing of several is said when it is asked for.
+    fn add_hosts(
+        &mut self,
+        manifest: &Manifest,
+        settings: &SourceSettings,
+        config: &Config<'_>,
+        missing: &mut Missing,
+    ) {
         let granted: Vec<Origin> = settings.granted_hosts.iter().filter_map(|host| Origin::parse(host)).collect();
+        let mut lacking = Vec::new();
         for host in &manifest.hosts {
-            let origin = match config_key(&host.url) {
-                Some(key) => match config.get(key).and_then(Value::as_str).and_then(Origin::parse) {
-                    Some(origin) => origin,
-                    None => {
-                        missing.config(key);
-                        continue;
-                    }
+            let url = match config_key(&host.url) {
+                Some(key) => match config.text(key) {
+                    Some(url) => url,
+                    None => continue,
                 },
-                None => match Origin::parse(&host.url) {
-                    Some(origin) => origin,
-                    None => {
-                        missing
-                            .problems
-                            .push(format!("the manifest's host `{}` is not a URL", host.url.escape_default()));
-                        continue;
-                    }
-                },
+                None => &host.url,
             };
-            if !granted.contains(&origin) {
-                missing.host(origin);
+            let Some(origin) = Origin::parse(url) else {
+                missing.problems.push(format!("host `{}` is not an http or https URL", url.escape_default()));
                 continue;
+            };
+            if granted.contains(&origin) {
+                let rule = HostRule { origin, methods: host.methods.clone(), path_prefix: host.path_prefix.clone() };
+                self.hosts.push(rule);
+            } else {
+                lacking.push(origin);
             }
-            let rule = HostRule { origin, methods: host.methods.clone(), path_prefix: host.path_prefix.clone() };
-            self.hosts.push(rule);
         }
+        if self.hosts.is_empty() {
+            lacking.into_iter().for_each(|origin| missing.host(&origin));
+        }
+    }
+}
+
+/// A source's settings, with the defaults that the connector's schema gives.
+pub(crate) struct Config<'a> {
+    pub(crate) given: &'a Value,
+    pub(crate) schema: &'a Value,
+}
+
+impl<'a> Config<'a> {
+    fn text(&self, key: &str) -> Option<&'a str> {
+        let default = || self.schema.get("properties")?.get(key)?.get("default");
+        self.given.get(key).or_else(default)?.as_str()
     }
 }
 
@@ -182,29 +204,18 @@ struct Missing {
     secrets: Vec<String>,
     any: Vec<Vec<String>>,
     hosts: Vec<String>,
-    config: Vec<String>,
     problems: Vec<String>,
 }
 
 impl Missing {
     fn is_empty(&self) -> bool {
-        self.secrets.is_empty()
-            && self.any.is_empty()
-            && self.hosts.is_empty()
-            && self.config.is_empty()
-            && self.problems.is_empty()
+        self.secrets.is_empty() && self.any.is_empty() && self.hosts.is_empty() && self.problems.is_empty()
     }
 
-    fn host(&mut self, origin: Origin) {
+    fn host(&mut self, origin: &Origin) {
         let text = origin.to_string();
         if !self.hosts.contains(&text) {
             self.hosts.push(text);
-        }
-    }
-
-    fn config(&mut self, key: &str) {
-        if !self.config.iter().any(|known| known == key) {
-            self.config.push(key.to_owned());
         }
     }
 
@@ -228,7 +239,7 @@ impl Missing {
         for problem in &self.problems {
             let _ = writeln!(text, "{problem}");
         }
-        if self.secrets.is_empty() && self.any.is_empty() && self.hosts.is_empty() && self.config.is_empty() {
+        if self.secrets.is_empty() && self.any.is_empty() && self.hosts.is_empty() {
             return text.trim_end().to_owned();
         }
         let _ = write!(text, "add to apex.toml:\n[sources.{source}]");
@@ -240,10 +251,6 @@ impl Missing {
             for name in names {
                 let _ = write!(text, "\n{}", secret_line(source, name));
             }
-        }
-        if !self.config.is_empty() {
-            let pairs: Vec<String> = self.config.iter().map(|key| format!("{key} = \"https://…\"")).collect();
-            let _ = write!(text, "\nconfig = {{ {} }}", pairs.join(", "));
         }
         if !self.hosts.is_empty() {
             let all = settings.granted_hosts.iter().chain(&self.hosts);

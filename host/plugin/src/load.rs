@@ -15,7 +15,7 @@ use crate::cache::CodeCache;
 use crate::calls;
 use crate::connector::Connector;
 use crate::error::LoadError;
-use crate::grant::Grant;
+use crate::grant::{Config, Grant};
 use crate::inspect::{self, Inspection};
 use crate::schema;
 use crate::settings::SourceSettings;
@@ -56,7 +56,8 @@ impl Loader {
     pub(crate) fn bind(&self, loaded: &Loaded, settings: &SourceSettings) -> Result<Arc<Bound>, String> {
         let config: Value = serde_json::from_str(&settings.config_json)
             .map_err(|error| format!("config is not a JSON object: {error}"))?;
-        let grant = Grant::effective(loaded.connector.manifest(), settings, &config)?;
+        let known = Config { given: &config, schema: &loaded.schema };
+        let grant = Grant::effective(loaded.connector.manifest(), settings, &known)?;
         schema::check(&loaded.schema, &config)?;
         let bound = Arc::new(Bound::new(
             settings.name.clone(),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::jwt;
 use super::*;
+use crate::grant::Config;
 use crate::manifest::{Encoding, Manifest};
 use crate::settings::SourceSettings;
 
@@ -17,7 +18,7 @@ fn grant(hex_keys: &[&str]) -> Grant {
     .unwrap();
     let mut settings = SourceSettings::bare(apex_model::ids::SourceName::parse("t").unwrap(), "t");
     settings.secrets.insert("key".to_owned(), hex_keys.iter().map(|text| SecretString::from(*text)).collect());
-    Grant::effective(&manifest, &settings, &Value::Null).unwrap()
+    Grant::effective(&manifest, &settings, &Config { given: &Value::Null, schema: &Value::Null }).unwrap()
 }
 
 fn message(body: &[u8]) -> Message<'_> {

@@ -1,36 +1,41 @@
 //! What may be sent where. Real sockets are in `tests/it/http.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::grant::Config;
 use crate::manifest::Manifest;
 use crate::settings::SourceSettings;
 
-fn grant(hosts: &[&str]) -> Grant {
-    let manifest = Manifest::parse(
-        r#"
-        id = "t"
-        version = "1.0.0"
-        exports = []
-        [[hosts]]
-        url = "https://api.example.com"
-        methods = ["GET"]
-        path_prefix = "/fleet"
-        [[hosts]]
-        url = "{config.base_url}"
-        methods = ["GET", "POST"]
-        "#,
-    )
-    .unwrap();
+const MANIFEST: &str = r#"
+    id = "t"
+    version = "1.0.0"
+    exports = []
+    [[hosts]]
+    url = "https://api.example.com"
+    methods = ["GET"]
+    path_prefix = "/fleet"
+    [[hosts]]
+    url = "{config.base_url}"
+    methods = ["GET", "POST"]
+"#;
+
+fn grant(hosts: &[&str], config: &Value) -> Result<Grant, String> {
     let mut settings = SourceSettings::bare(apex_model::ids::SourceName::parse("t").unwrap(), "t");
     settings.granted_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-    Grant::effective(&manifest, &settings, &json!({"base_url": "http://localhost:9000/v1"})).unwrap()
+    let schema = json!({"properties": {"base_url": {"default": "https://default.example"}}});
+    Grant::effective(&Manifest::parse(MANIFEST).unwrap(), &settings, &Config { given: config, schema: &schema })
+}
+
+fn allows(grant: &Grant, method: &str, url: &str) -> bool {
+    grant.allow(&Url::parse(url).unwrap(), &Method::from_bytes(method.as_bytes()).unwrap()).is_ok()
 }
 
 #[test]
 fn only_declared_and_granted_requests_are_allowed() {
-    let grant = grant(&["https://api.example.com", "http://localhost:9000"]);
+    let config = json!({"base_url": "http://localhost:9000/v1"});
+    let grant = grant(&["https://api.example.com", "http://localhost:9000"], &config).unwrap();
     for (method, url, allowed) in [
         ("GET", "https://api.example.com/fleet", true),
         ("GET", "https://api.example.com/fleet/vehicles?x=1", true),
@@ -50,24 +55,30 @@ fn only_declared_and_granted_requests_are_allowed() {
         ("GET", "http://127.0.0.1:9000/", false),
         ("GET", "file:///etc/passwd", false),
     ] {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        assert_eq!(grant.allow(&Url::parse(url).unwrap(), &method).is_ok(), allowed, "{method} {url}");
+        assert_eq!(allows(&grant, method, url), allowed, "{method} {url}");
     }
 }
 
 #[test]
-fn a_host_that_is_not_granted_keeps_the_source_waiting() {
-    let manifest = Manifest::parse(
-        "id = \"t\"\nversion = \"1.0.0\"\nexports = []\n[[hosts]]\nurl = \"https://b.example\"\nmethods = [\"GET\"]\n[[hosts]]\nurl = \"{config.base_url}\"\nmethods = [\"GET\"]\n",
-    )
-    .unwrap();
-    let mut settings = SourceSettings::bare(apex_model::ids::SourceName::parse("t").unwrap(), "t");
-    settings.granted_hosts = vec!["https://a.example".to_owned()];
-    let reason = Grant::effective(&manifest, &settings, &json!({})).err().unwrap();
+fn a_source_that_is_granted_none_of_its_hosts_waits() {
+    let reason = grant(&["https://other.example"], &json!({})).err().unwrap();
     assert_eq!(
         reason,
-        "add to apex.toml:\n[sources.t]\nconfig = { base_url = \"https://…\" }\ngrant.hosts = [\"https://a.example\", \"https://b.example\"]"
+        "add to apex.toml:\n[sources.t]\n\
+         grant.hosts = [\"https://other.example\", \"https://api.example.com\", \"https://default.example\"]"
     );
+}
+
+#[test]
+fn a_host_named_by_the_config_is_the_one_given_else_the_schemas_default() {
+    let given = json!({"base_url": "http://localhost:9000"});
+    let own = grant(&["http://localhost:9000"], &given).unwrap();
+    assert!(allows(&own, "POST", "http://localhost:9000/x"));
+    // Declared and not granted: the intersection has it not.
+    assert!(!allows(&own, "GET", "https://api.example.com/fleet"));
+    let default = grant(&["https://default.example"], &json!({})).unwrap();
+    assert!(allows(&default, "POST", "https://default.example/x"));
+    assert!(!allows(&default, "POST", "http://localhost:9000/x"));
 }
 
 #[test]
