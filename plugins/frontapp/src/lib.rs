@@ -38,4 +38,6 @@ impl Webhook for Frontapp {
     }
 }
 
+// A native linker cannot export names with `:` and `/`, and tests outside this crate need it to link.
+#[cfg(target_family = "wasm")]
 export_connector!(Frontapp: webhook);

@@ -42,7 +42,9 @@ fn gather(code: &serde_json::Value, found: &mut BTreeSet<FaultCode>) {
         found.insert(FaultCode { key: name.to_lowercase().replace(' ', "-"), told });
     };
     if let (Some(spn), Some(fmi)) = (text(code, "spnId"), text(code, "fmiId")) {
-        add(format!("SPN {spn} FMI {fmi}"), text(code, "spnDescription").or_else(|| text(code, "fmiDescription")));
+        let what = [text(code, "spnDescription"), text(code, "fmiDescription")];
+        let what = what.into_iter().flatten().collect::<Vec<_>>().join(": ");
+        add(format!("SPN {spn} FMI {fmi}"), Some(what).filter(|what| !what.is_empty()));
     }
     if let Some(name) = text(code, "codeIdentifier") {
         add(name, text(code, "codeDescription"));

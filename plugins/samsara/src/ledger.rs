@@ -30,6 +30,8 @@ pub struct Ledger {
     pub newest_ms: u64,
     /// Documents of the last page were held back for the budget: send them before asking again. Whether the feed had more.
     pub held: Option<bool>,
+    /// The last page had more behind it: when that ends, everything is sent.
+    pub behind: bool,
     /// The windows that are followed.
     pub windows: BTreeMap<Key, Entry>,
 }
@@ -43,6 +45,8 @@ struct Written {
     newest_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<bool>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    behind: bool,
     /// Vehicle, start minute, sent, dirty.
     #[serde(default)]
     windows: Vec<(String, u32, u32, bool)>,
@@ -61,6 +65,7 @@ impl Ledger {
             after: written.after,
             newest_ms: written.newest_ms,
             held: written.held,
+            behind: written.behind,
             windows: written.windows.into_iter().map(entry).collect(),
         }
     }
@@ -72,6 +77,7 @@ impl Ledger {
             after: self.after.clone(),
             newest_ms: self.newest_ms,
             held: self.held,
+            behind: self.behind,
             windows: self.windows.iter().map(line).collect(),
         };
         serde_json::to_string(&written).unwrap_or_default()
@@ -90,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back() {
-        let mut ledger = Ledger { after: Some("MjkY".into()), newest_ms: 7, held: Some(true), ..Ledger::default() };
+        let mut ledger =
+            Ledger { after: Some("MjkY".into()), newest_ms: 7, held: Some(true), behind: true, ..Ledger::default() };
         ledger.windows.insert(("281474977075805".into(), 29_453_760), Entry { sent_s: 1_767_225_600, dirty: true });
         assert_eq!(Ledger::read(Some(&ledger.write())), ledger);
         assert_eq!(Ledger::read(None), Ledger::default());

@@ -50,15 +50,18 @@ pub fn fetch(slice: &str, cursor: Option<&str>, budget: &Budget) -> Result<Page,
         now: host::now(),
         ledger,
         touched: BTreeMap::new(),
+        caught_up: false,
         documents: Vec::new(),
     };
     let has_more = match call.ledger.held.take() {
         Some(has_more) => has_more,
         None => call.take_page(budget)?,
     };
+    call.caught_up = call.ledger.behind && !has_more;
     let held = call.send_due(budget)?;
     call.forget(&committed)?;
     call.ledger.held = held.then_some(has_more);
+    call.ledger.behind = has_more || (held && call.ledger.behind);
     let next = if held || has_more { Next::More } else { Next::Idle(Some(IDLE_MS)) };
     Ok(Page::new(call.documents, call.ledger.write(), next))
 }
@@ -71,6 +74,8 @@ struct Call<'a> {
     ledger: Ledger,
     /// Windows that this page added to, as they are now.
     touched: BTreeMap<Key, Window>,
+    /// A backlog was read to its end with this page.
+    caught_up: bool,
     documents: Vec<Document>,
 }
 
@@ -187,10 +192,10 @@ impl Call<'_> {
         Ok(false)
     }
 
-    /// New windows at once, finished ones at once, open ones every so often.
+    /// New windows at once, finished ones at once, open ones every so often, and all when a backlog has been read.
     fn is_due(&self, key: &Key, entry: Entry) -> bool {
         let refreshed = self.now.seconds.saturating_sub(entry.sent_s) >= self.settings.refresh_seconds;
-        entry.dirty && (entry.sent_s == 0 || refreshed || self.is_over(key.1))
+        entry.dirty && (entry.sent_s == 0 || refreshed || self.caught_up || self.is_over(key.1))
     }
 
     fn is_over(&self, start: u32) -> bool {
