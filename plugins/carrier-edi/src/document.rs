@@ -15,6 +15,8 @@ use crate::text;
 const METADATA_BYTES_MAX: usize = 60 << 10;
 /// Searched text beyond this finds nothing that its beginning does not.
 const CONTENT_BYTES_MAX: usize = 192 << 10;
+/// Entities and relations of one document: beyond these a graph of it says no more. All names stay in the metadata.
+const ENTITIES_MAX: usize = 400;
 /// Media type of X12 by IANA.
 pub const X12: &str = "application/edi-x12";
 
@@ -62,7 +64,7 @@ pub struct Draft<'u> {
 
 impl<'u> Draft<'u> {
     /// A draft of a document of this kind whose id is the set's number and `key`.
-    pub fn new(unit: &'u SetUnit, kind: &'static str, key: &[&str]) -> Self {
+    pub fn new(unit: &'u SetUnit, kind: &'static str, key: &[impl AsRef<str>]) -> Self {
         Self {
             unit,
             title: String::new(),
@@ -70,7 +72,7 @@ impl<'u> Draft<'u> {
             occurred: None,
             is_state: false,
             kind,
-            key: key.iter().map(|part| text::id_part(part)).collect(),
+            key: key.iter().map(|part| text::id_part(part.as_ref())).collect(),
             sentences: Vec::new(),
             document: Document::new("", kind),
         }
@@ -106,6 +108,9 @@ impl<'u> Draft<'u> {
             return None;
         }
         let key = format!("{prefix}:{slug}");
+        if self.document.entities.len() >= ENTITIES_MAX {
+            return self.document.entities.iter().any(|entity| entity.key == key).then_some(key);
+        }
         self.document.add_entity(key.clone(), kind, text::one_line(name, 200));
         Some(key)
     }
@@ -114,7 +119,7 @@ impl<'u> Draft<'u> {
     pub fn relate(&mut self, from: Option<&String>, kind: &str, to: Option<&String>) {
         if let (Some(from), Some(to)) = (from, to) {
             let known = self.document.relations.iter().any(|r| r.from == *from && r.kind == kind && r.to == *to);
-            if !known && from != to {
+            if !known && from != to && self.document.relations.len() < 2 * ENTITIES_MAX {
                 self.document.add_relation(from.clone(), kind, to.clone());
             }
         }
@@ -179,6 +184,11 @@ fn fingerprint(unit: &SetUnit) -> u64 {
         })
         .collect();
     text::fingerprint(body.iter().map(String::as_str))
+}
+
+/// The key of a set: `known` if the set names what it is about, else the natural key.
+pub fn key(unit: &SetUnit, is_known: bool, known: &[&str]) -> Vec<String> {
+    if is_known { known.iter().map(|part| (*part).to_owned()).collect() } else { natural_key(unit) }
 }
 
 /// The natural key of a set and what tells it from others that reuse the numbers: sender, receiver, ISA13, GS06, ST02,
@@ -299,41 +309,45 @@ fn metadata(draft: &Draft, occurred: Option<&Stamp>, clipped: bool) -> (String, 
     fields.insert("segment_count".to_owned(), json!(unit.count));
     fields.insert("problems".to_owned(), Value::Array(problems));
     let segments: Vec<String> = unit.segments.iter().map(Segment::join).collect();
-    fit(fields, draft.data.clone(), segments, clipped)
+    fit(fields, &draft.data, &segments, clipped)
 }
 
 /// Everything if it fits. Else segments are left out from the end and the longest lists halved until it does.
 fn fit(
     mut fields: Map<String, Value>,
-    mut data: Map<String, Value>,
-    mut segments: Vec<String>,
+    data: &Map<String, Value>,
+    segments: &[String],
     clipped: bool,
 ) -> (String, bool) {
-    let fixed = size(&Value::Object(fields.clone())) + 64;
-    let weight = |segments: &[String]| segments.iter().map(|segment| segment.len() + 3).sum::<usize>();
-    let mut truncated = clipped;
-    // A quick look first: escapes can at worst make six bytes of one.
-    if 6 * weight(&segments) + fixed + size(&Value::Object(data.clone())) > METADATA_BYTES_MAX {
-        while fixed + size(&Value::Object(data.clone())) > METADATA_BYTES_MAX {
-            truncated = true;
-            let longest = data.iter().max_by_key(|(_, value)| size(value)).map(|(name, _)| name.clone());
-            let Some(name) = longest else { break };
-            match data.get_mut(&name) {
-                Some(Value::Array(items)) if items.len() > 1 => items.truncate(items.len() / 2),
-                _ => drop(data.remove(&name)),
-            }
+    let mut put = |data: &Map<String, Value>, segments: &[String], truncated: bool| {
+        fields.insert("data".to_owned(), Value::Object(data.clone()));
+        fields.insert("segments".to_owned(), json!(segments));
+        if truncated {
+            fields.insert("truncated".to_owned(), json!(true));
         }
-        let mut room = METADATA_BYTES_MAX.saturating_sub(fixed + size(&Value::Object(data.clone())));
-        let kept = segments.iter().take_while(|segment| take(&mut room, size(&json!(segment)) + 1)).count();
-        truncated |= kept < segments.len();
-        segments.truncate(kept);
+        map_text(&fields)
+    };
+    let whole = put(data, segments, clipped);
+    if whole.len() <= METADATA_BYTES_MAX {
+        return (whole, clipped);
     }
-    fields.insert("data".to_owned(), Value::Object(data));
-    fields.insert("segments".to_owned(), json!(segments));
-    if truncated {
-        fields.insert("truncated".to_owned(), json!(true));
+    let mut data = data.clone();
+    let fixed = put(&Map::new(), &[], true).len();
+    while fixed + map_text(&data).len() > METADATA_BYTES_MAX {
+        let longest = data.iter().max_by_key(|(_, value)| size(value)).map(|(name, _)| name.clone());
+        let Some(name) = longest else { break };
+        match data.get_mut(&name) {
+            Some(Value::Array(items)) if items.len() > 1 => items.truncate(items.len() / 2),
+            _ => drop(data.remove(&name)),
+        }
     }
-    (Value::Object(fields).to_string(), truncated)
+    let mut room = METADATA_BYTES_MAX.saturating_sub(fixed + map_text(&data).len());
+    let kept = segments.iter().take_while(|segment| take(&mut room, size(&json!(segment)) + 1)).count();
+    (put(&data, segments.get(..kept).unwrap_or_default(), true), true)
+}
+
+fn map_text(map: &Map<String, Value>) -> String {
+    serde_json::to_string(map).unwrap_or_default()
 }
 
 fn take(room: &mut usize, bytes: usize) -> bool {

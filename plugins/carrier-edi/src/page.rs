@@ -16,8 +16,13 @@ use crate::sets;
 const ITEMS_MAX: usize = 200;
 /// Bytes of the file that one page works off before it ends.
 const PAGE_BYTES_MAX: u32 = 4 << 20;
-/// Searched text of one page, in bytes.
-const CONTENT_BYTES_MAX: usize = 2 << 20;
+/// Text and metadata of one page, in bytes: what crosses to the host at once is limited there.
+const CONTENT_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of the file that go beside the documents of one page: they pass through the sandbox's memory.
+const ENCLOSED_BYTES_MAX: u32 = 8 << 20;
+/// Bytes that may go beside a document in one piece. More becomes an issue, with which the host keeps them.
+const ENCLOSURE_BYTES_MAX: u32 = 16 << 20;
 
 /// One page.
 #[derive(Debug, Default)]
@@ -42,7 +47,8 @@ pub fn parse(file: &dyn FileReader, resume: Option<&str>) -> Result<Parsed, Faul
         let read = pager.scanner.position.saturating_sub(start);
         let full = pager.page.documents.len() + pager.page.issues.len() >= ITEMS_MAX
             || read >= PAGE_BYTES_MAX
-            || pager.content_bytes >= CONTENT_BYTES_MAX;
+            || pager.content_bytes >= CONTENT_BYTES_MAX
+            || pager.enclosed_bytes >= ENCLOSED_BYTES_MAX;
         if full && pager.scanner.position < pager.scanner.window.size() {
             return Ok(pager.suspend());
         }
@@ -54,6 +60,7 @@ struct Pager<'a> {
     scanner: Scanner<'a>,
     page: Parsed,
     content_bytes: usize,
+    enclosed_bytes: u32,
     seen: Seen,
     sets_in_group: u32,
     items_in_interchange: u32,
@@ -69,6 +76,7 @@ impl<'a> Pager<'a> {
             scanner: Scanner::new(file),
             page: Parsed::default(),
             content_bytes: 0,
+            enclosed_bytes: 0,
             seen: Seen::default(),
             sets_in_group: 0,
             items_in_interchange: 0,
@@ -171,6 +179,11 @@ impl<'a> Pager<'a> {
             finished.document.id = format!("{}:{:016x}", finished.document.id, finished.fingerprint);
         }
         self.content_bytes += finished.document.content.len() + finished.document.metadata.len();
+        for enclosure in finished.enclosures.extract_if(.., |enclosure| enclosure.span.length > ENCLOSURE_BYTES_MAX) {
+            let message = format!("{} is too large to go beside its document: kept here", enclosure.name);
+            self.issue(enclosure.span, "enclosure-too-large", message);
+        }
+        self.enclosed_bytes += finished.enclosures.iter().map(|enclosure| enclosure.span.length).sum::<u32>();
         self.page.documents.push(finished);
     }
 

@@ -19,7 +19,7 @@ use crate::window::{Window, to_u32};
 
 /// Segments of one set that are kept in memory; of a longer set the rest is counted, and the whole set goes beside the
 /// document as bytes.
-pub const SEGMENTS_MAX: usize = 20_000;
+pub const SEGMENTS_MAX: usize = 8_000;
 
 /// An interchange, or what stands for one where sets come without envelope.
 #[derive(Debug)]

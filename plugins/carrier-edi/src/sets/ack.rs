@@ -15,7 +15,6 @@ use crate::text;
 /// The document of a 997 or 999.
 pub fn document(unit: &SetUnit) -> Finished {
     let key = document::natural_key(unit);
-    let key: Vec<&str> = key.iter().map(String::as_str).collect();
     let mut draft = Draft::new(unit, "functional_acknowledgement", &key);
     let set = element(unit, "ST", 1);
     let group = [element(unit, "AK1", 1), element(unit, "AK1", 2)].join(" ");

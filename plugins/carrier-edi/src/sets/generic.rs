@@ -13,7 +13,6 @@ pub fn document(unit: &SetUnit) -> Finished {
     let set = header.map(|header| header.get(1)).unwrap_or_default();
     let control = header.map(|header| header.get(2)).unwrap_or_default();
     let key = document::natural_key(unit);
-    let key: Vec<&str> = key.iter().map(String::as_str).collect();
     let mut draft = Draft::new(unit, "transaction_set", &key);
     let name = codes::meaning(codes::SETS, set).unwrap_or("transaction set");
     let parties = from_to(unit);

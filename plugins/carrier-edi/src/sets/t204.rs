@@ -28,9 +28,7 @@ pub fn document(unit: &SetUnit) -> Finished {
     let purpose = element(unit, "B2A", 1);
     let (heading, stops) = read(unit);
     let sender = document::sender(unit);
-    let natural = document::natural_key(unit);
-    let key: Vec<&str> =
-        if shipment.is_empty() { natural.iter().map(String::as_str).collect() } else { vec![sender, scac, shipment] };
+    let key = document::key(unit, !shipment.is_empty(), &[sender, scac, shipment]);
     let mut draft = Draft::new(unit, "load_tender", &key);
     draft.is_state = !shipment.is_empty();
     draft.title = title(purpose, shipment, scac, &stops);

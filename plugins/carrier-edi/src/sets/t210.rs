@@ -35,9 +35,7 @@ pub fn document(unit: &SetUnit) -> Finished {
     let shipment = element(unit, "B3", 3);
     let scac = element(unit, "B3", 11);
     let carrier = if scac.is_empty() { document::sender(unit) } else { scac };
-    let natural = document::natural_key(unit);
-    let key: Vec<&str> =
-        if invoice.is_empty() { natural.iter().map(String::as_str).collect() } else { vec![carrier, invoice] };
+    let key = document::key(unit, !invoice.is_empty(), &[carrier, invoice]);
     let mut draft = Draft::new(unit, "freight_invoice", &key);
     // B308 says that an invoice corrects one of the same number.
     draft.is_state = !invoice.is_empty() && !element(unit, "B3", 8).is_empty();

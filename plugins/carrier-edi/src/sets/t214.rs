@@ -43,13 +43,8 @@ pub fn document(unit: &SetUnit) -> Finished {
     let latest = events.iter().filter_map(|event| event.stamp.as_ref()).max_by(|a, b| a.rfc3339.cmp(&b.rfc3339));
     let at: String =
         latest.map(|stamp| stamp.rfc3339.chars().take(16).filter(char::is_ascii_digit).collect()).unwrap_or_default();
-    let natural = document::natural_key(unit);
     // Without a time nothing tells two messages of one shipment apart but their numbers.
-    let key: Vec<&str> = if load.is_empty() || at.is_empty() {
-        natural.iter().map(String::as_str).collect()
-    } else {
-        vec![carrier, load, &at, &print]
-    };
+    let key = document::key(unit, !load.is_empty() && !at.is_empty(), &[carrier, load, &at, &print]);
     let mut draft = Draft::new(unit, "shipment_status", &key);
     draft.is_state = true;
     draft.occurred = latest.cloned();

@@ -36,9 +36,7 @@ struct Item {
 pub fn document(unit: &SetUnit) -> Finished {
     let trace = element(unit, "TRN", 2);
     let sender = document::sender(unit);
-    let natural = document::natural_key(unit);
-    let key: Vec<&str> =
-        if trace.is_empty() { natural.iter().map(String::as_str).collect() } else { vec![sender, trace] };
+    let key = document::key(unit, !trace.is_empty(), &[sender, trace]);
     let mut draft = Draft::new(unit, "remittance", &key);
     let (section, items) = read(unit);
     let payment = Payment::new(unit);

@@ -15,9 +15,7 @@ pub fn document(unit: &SetUnit) -> Finished {
     let shipment = element(unit, "B1", 2);
     let action = element(unit, "B1", 4);
     let carrier = if scac.is_empty() { document::sender(unit) } else { scac };
-    let natural = document::natural_key(unit);
-    let key: Vec<&str> =
-        if shipment.is_empty() { natural.iter().map(String::as_str).collect() } else { vec![carrier, shipment] };
+    let key = document::key(unit, !shipment.is_empty(), &[carrier, shipment]);
     let mut draft = Draft::new(unit, "tender_response", &key);
     draft.is_state = !shipment.is_empty();
     draft.occurred = Stamp::new(element(unit, "B1", 3), "", "");
