@@ -14,7 +14,8 @@ use crate::state::{SagaEvent, next};
 /// Tries of one request whose answer was lost. Every request may be made again; more tries belong to a later attempt, after a pause.
 const TRIES_MAX: u32 = 3;
 
-/// The stores a document version is written to.
+/// The stores a document version is written to. Cheap to clone.
+#[derive(Clone)]
 pub struct Participants {
     /// Owns the commit point.
     pub relational: Arc<dyn RelationalStore>,

@@ -255,3 +255,46 @@ async fn vectors_are_known_before_and_after_they_are_committed() {
     assert_eq!(at.store.get_many(MODEL, &[other, hash]).await.unwrap(), [None, Some(vec![1.0, 0.0])]);
     assert_eq!(at.store.get_many("another", &[hash]).await.unwrap(), [None]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_never_meet_a_mix_of_versions() {
+    let at = fixture().await;
+    let id = draft("a", "", 0).document_id();
+    // Every part of version n carries the word n; chunk and entity counts change with it.
+    let version = |n: i64| {
+        let vectors: Vec<[f32; 2]> = (0..=n % 3).map(|_| [1.0, 0.0]).collect();
+        let name: &'static str = Box::leak(format!("name {n}").into_boxed_str());
+        draft("a", &format!("words {n}"), n).vectors(&vectors).graph(&[("x:1", name)], &[])
+    };
+    version(1).put(&at.store).await;
+    at.store.search(query([1.0, 0.0], 1)).await.unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let reader = tokio::spawn({
+        let (store, stop, id) = (at.store.clone(), stop.clone(), id.clone());
+        async move {
+            let (mut reads, mut last) = (0, 0);
+            while !stop.is_cancelled() {
+                let view = store.document(&id).await.unwrap().unwrap();
+                let n = view.version;
+                assert_eq!(view.content, format!("words {n}"));
+                assert_eq!(view.title, format!("title of words {n}"));
+                assert_eq!(view.entities[0].name, format!("name {n}"));
+                assert_eq!(i64::from(view.chunks), n % 3 + 1);
+                assert!(n >= last, "version {n} after {last}");
+                last = n;
+                for hit in store.search(query([1.0, 0.0], 1)).await.unwrap() {
+                    let words = hit.title.strip_prefix("title of ").unwrap();
+                    assert!(hit.snippet.starts_with(&format!("{words} ")), "{} under {}", hit.snippet, hit.title);
+                }
+                reads += 1;
+            }
+            reads
+        }
+    });
+    for n in 2..=300 {
+        version(n).put(&at.store).await;
+    }
+    stop.cancel();
+    assert!(reader.await.unwrap() > 10, "too few reads to say anything");
+    assert_eq!(at.store.check(None).await.unwrap(), Vec::<String>::new());
+}

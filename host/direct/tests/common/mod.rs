@@ -13,6 +13,7 @@ use apex_model::Timestamp;
 use apex_model::document::{Document, Op};
 use apex_model::event::{EventKind, EventOrigin, IngestPath, NewEvent};
 use apex_model::ids::{EventId, SourceName, TraceId};
+use apex_model::ports::{Embedder, RelationalStore};
 use apex_model::source::Priority;
 use apex_pipeline::{HashEmbedder, Pipeline, TokenCounter};
 use apex_saga::Participants;
@@ -30,6 +31,7 @@ pub struct Host {
     pub dir: tempfile::TempDir,
     pub stop: CancellationToken,
     pub limits: DirectLimits,
+    pub embedder: Arc<dyn Embedder>,
     running: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -59,13 +61,14 @@ impl Host {
             dir,
             stop: CancellationToken::new(),
             limits: limits(),
+            embedder: Arc::new(HashEmbedder),
             running: None,
         }
     }
 
-    pub fn parts(&self, relational: Arc<dyn apex_model::ports::RelationalStore>) -> Parts {
+    pub fn parts(&self, relational: Arc<dyn RelationalStore>) -> Parts {
         let pipeline = Pipeline::new(
-            Arc::new(HashEmbedder),
+            Arc::clone(&self.embedder),
             Arc::new(self.store.clone()),
             &PipelineLimits::default(),
             TokenCounter::words(),
@@ -86,7 +89,7 @@ impl Host {
     }
 
     /// Starts the direct path over another relational store.
-    pub fn start_with(&mut self, relational: Arc<dyn apex_model::ports::RelationalStore>) {
+    pub fn start_with(&mut self, relational: Arc<dyn RelationalStore>) {
         let direct = Direct::new(self.parts(relational), self.limits.clone());
         self.running = Some(tokio::spawn(direct.run(self.stop.clone())));
     }
