@@ -123,6 +123,8 @@ pub struct InterchangeReport {
     pub repeated: bool,
     /// Whether it carries answers to interchanges of ours.
     pub answers: bool,
+    /// Whether sets stand outside any group.
+    pub orphans: bool,
 }
 
 /// Reads a whole file and reports on every interchange that has a header. Sets without envelope name nobody to answer.
@@ -143,7 +145,14 @@ pub fn reports(file: &dyn FileReader) -> Result<Vec<InterchangeReport>, Fault> {
                     let key = [6, 8, 13].map(|element| interchange.get(element)).join("\u{1f}");
                     let repeated = !controls.insert(key);
                     let ending = Ending::EndOfFile;
-                    InterchangeReport { interchange, groups: Vec::new(), ending, repeated, answers: false }
+                    InterchangeReport {
+                        interchange,
+                        groups: Vec::new(),
+                        ending,
+                        repeated,
+                        answers: false,
+                        orphans: false,
+                    }
                 });
             }
             Event::InterchangeEnd(ending) => {
@@ -163,8 +172,9 @@ pub fn reports(file: &dyn FileReader) -> Result<Vec<InterchangeReport>, Fault> {
                 }
             }
             Event::Set(unit) => {
-                let in_group = unit.group.is_some();
-                if let Some(group) = open.as_mut().and_then(|report| report.groups.last_mut()).filter(|_| in_group) {
+                let Some(report) = open.as_mut() else { continue };
+                report.orphans |= unit.group.is_none();
+                if let Some(group) = report.groups.last_mut().filter(|_| unit.group.is_some()) {
                     let check = check::set(&unit);
                     group.sets.extend(unit.segments.first().map(|header| set_report(header, check, &mut numbers)));
                 }

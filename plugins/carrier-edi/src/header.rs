@@ -16,6 +16,11 @@ pub const HEADER_BYTES_MAX: usize = 4096;
 /// An element longer than this is not one of a header.
 const ELEMENT_BYTES_MAX: usize = 64;
 
+/// Lines whose width is judged.
+const LINES_MAX: usize = 9;
+/// Widths that files are cut to by convention: print lines and fixed-length records.
+const RECORD_BYTES: [usize; 10] = [120, 128, 132, 133, 160, 200, 255, 256, 512, 1024];
+
 /// A header as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -203,7 +208,7 @@ fn finish(view: &[u8], element: Symbol, layout: Layout) -> Header {
 /// end with a segment.
 fn is_wrapped(view: &[u8], header_end: usize) -> bool {
     let breaks: Vec<usize> =
-        view.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).take(9).collect();
+        view.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).take(LINES_MAX).collect();
     if breaks.first().is_some_and(|first| *first < header_end) {
         return true;
     }
@@ -214,8 +219,12 @@ fn is_wrapped(view: &[u8], header_end: usize) -> bool {
         widths.push(line.strip_suffix(b"\r").unwrap_or(line).len());
         start = end + 1;
     }
-    match widths.as_slice() {
-        [first, rest @ ..] if !rest.is_empty() => *first > header_end && rest.iter().all(|width| width == first),
+    // The last line may be short. Two lines of any width are too few to tell cutting from a stray line break.
+    let Some(first) = widths.first().copied().filter(|first| *first > header_end) else { return false };
+    let same = widths.iter().take_while(|width| **width == first).count();
+    match widths.len() - same {
+        0 | 1 if same > 1 => true,
+        0 | 1 => widths.len() < LINES_MAX && RECORD_BYTES.contains(&first),
         _ => false,
     }
 }

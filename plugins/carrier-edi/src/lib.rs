@@ -11,6 +11,8 @@ mod amounts;
 mod check;
 mod codes;
 mod config;
+#[cfg(test)]
+mod coverage;
 mod dates;
 mod delims;
 mod document;

@@ -168,7 +168,7 @@ impl<'a> Pager<'a> {
                 self.page.documents.push(Finished { document, enclosures: Vec::new(), fingerprint: 0, is_state: true });
             }
             Event::GroupEnd(trailer) => self.end_group(trailer.as_ref()),
-            Event::InterchangeEnd(_) => self.end_interchange(),
+            Event::InterchangeEnd(ending) => self.end_interchange(&ending),
             Event::Stray { span, code, message } => self.issue(span, code, message),
         }
     }
@@ -191,6 +191,7 @@ impl<'a> Pager<'a> {
     fn end_group(&mut self, trailer: Option<&Segment>) {
         let stated = trailer.and_then(|trailer| number(trailer.get(1)));
         let held = std::mem::take(&mut self.sets_in_group);
+        self.check_trailer(trailer);
         if let (Some(trailer), Some(stated)) = (trailer, stated.filter(|stated| *stated > held as usize)) {
             let message =
                 format!("the group announces {stated} transaction sets but holds {held}: the others are lost");
@@ -198,9 +199,18 @@ impl<'a> Pager<'a> {
         }
     }
 
-    fn end_interchange(&mut self) {
+    fn end_interchange(&mut self, ending: &Ending) {
+        self.check_trailer(ending.trailer());
         if self.items_in_interchange == 0 {
             self.issue(self.header, "empty-interchange", "the interchange holds no transaction set".to_owned());
+        }
+    }
+
+    /// A trailer without terminator takes in the lines that follow it.
+    fn check_trailer(&mut self, trailer: Option<&Segment>) {
+        if let Some(trailer) = trailer.filter(|trailer| trailer.broken.is_some() || trailer.clipped) {
+            let message = format!("the trailer {} runs into text that is no part of it", trailer.id());
+            self.issue(trailer.span(), "stray-segment", message);
         }
     }
 

@@ -40,7 +40,7 @@ fn header(report: &InterchangeReport) -> Vec<Verdict> {
         note(number(control).is_none() || control.len() > 9, 'R', "018"),
         note(!matches!(isa.get(14), "0" | "1"), 'E', "019"),
         note(!matches!(isa.get(15), "P" | "T" | "I"), 'E', "020"),
-        note(report.groups.iter().any(|group| !group.is_dated()), 'R', "024"),
+        note(report.orphans || report.groups.iter().any(|group| !group.is_dated()), 'R', "024"),
         note(report.repeated, 'R', "025"),
     ]
     .into_iter()

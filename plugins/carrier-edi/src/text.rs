@@ -41,7 +41,7 @@ pub fn slug(text: &str) -> String {
 pub fn id_part(text: &str) -> String {
     let part: String =
         text.trim().chars().map(|c| if c.is_control() || c.is_whitespace() || c == ':' { '_' } else { c }).collect();
-    if part.is_empty() { "-".to_owned() } else { clip(&part, 40).to_owned() }
+    if part.is_empty() { "-".to_owned() } else { clip(&part, 64).to_owned() }
 }
 
 /// At most `bytes_max` bytes of `text`, cut between characters.

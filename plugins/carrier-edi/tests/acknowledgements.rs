@@ -181,6 +181,7 @@ fn every_error_of_an_interchange_has_its_ta1() {
         ("IEA missing", "IEA*1*000000007~\n", "", "R*023"),
         ("GS04", "*20260102*0304*7*", "*20261399*0304*7*", "R*024"),
         ("GS05", "*20260102*0304*7*", "*20260102*9904*7*", "R*024"),
+        ("no GS", "GS*SM*PARTNER*WE*20260102*0304*7*X*004010~\n", "", "R*024"),
         ("asked for", "*0*P*:", "*1*P*:", "A*000"),
     ] {
         let answers = pick(&reply(plain().replace(from, to)), &["TA1"]);

@@ -158,6 +158,37 @@ fn what_belongs_to_no_set_is_an_issue_with_its_bytes() {
     assert_eq!(codes(&whole), ["empty-interchange"]);
 }
 
+#[test]
+fn a_trailer_that_runs_into_other_text_is_an_issue() {
+    let text = format!("{}\n-- sent by GATEWAY --\n", plain().trim_end().trim_end_matches('~'));
+    let whole = parse(text.clone()).unwrap();
+    assert_eq!((whole.documents.len(), codes(&whole)), (1, vec!["stray-segment"]));
+    assert!(bytes_of(&text, &whole.issues[0]).contains("GATEWAY"));
+}
+
+/// A page ends in the middle of a group: the next one still knows interchange, group, service segments and counts.
+#[test]
+fn pages_end_inside_groups() {
+    let set = |number: usize| format!("ST*990*{number:04}~\nB1*SCAC*LOAD{number}*20260102*A~\nSE*3*{number:04}~\n");
+    let sets = |from: usize, to: usize| (from..to).map(set).collect::<String>();
+    let text = interchange("990", "GF", &[]);
+    let (head, tail) = (&text[..text.find("GS*").unwrap()], &text[text.find("IEA*").unwrap()..]);
+    let group = |number: &str, sets: String, count: usize| {
+        format!("GS*GF*PARTNER*WE*20260102*0304*{number}*X*004010~\n{sets}GE*{count}*{number}~\n")
+    };
+    let groups = [group("7", sets(0, 250), 250), group("8", sets(250, 700), 450)].concat();
+    let text = [head, "ISB*G*1~\n", &groups, tail].concat();
+    let whole = parse(text).unwrap();
+    assert_eq!((whole.documents.len(), codes(&whole), whole.pages), (700, vec![], 4));
+    for (number, document) in whole.documents.iter().enumerate() {
+        assert_eq!(document.id, format!("990:SCAC:LOAD{number}"));
+        assert_eq!(document.sequence, Some(format!("202601020304000000007{:06}", number + 1)));
+        let envelope = &metadata(document)["envelope"];
+        assert_eq!(envelope["group"]["control_number"], if number < 250 { "7" } else { "8" });
+        assert_eq!(envelope["service_segments"], serde_json::json!(["ISB*G*1"]));
+    }
+}
+
 /// What `payload.put` answered, and sizes.
 fn attachments(document: &Document) -> Vec<(String, u32)> {
     document.attachments.iter().map(|attachment| (attachment.reference.clone(), attachment.size)).collect()
