@@ -73,9 +73,9 @@ impl Analyst {
         let title = text::plain(&document.title, "text/plain").replace('\n', " ");
         let content = text::plain(&document.content, &document.media_type);
         let cut = chunk(&content, self.bounds, |part| self.counter.count(part));
-        let context = self.context(&title);
+        let prefix = self.context(&title);
         let mut chunks: Vec<Piece> =
-            cut.ranges.iter().filter_map(|range| content.get(range.clone())).map(|part| piece(context, part)).collect();
+            cut.ranges.iter().filter_map(|range| content.get(range.clone())).map(|part| piece(prefix, part)).collect();
         if chunks.is_empty() && !title.is_empty() {
             chunks.push(piece("", &title));
         }

@@ -250,7 +250,7 @@ mod tests {
         for _ in 0..2_000 {
             state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
             text.push_str(&"w".repeat(1 + (state >> 16) as usize % 12));
-            text.push_str(if (state >> 20) % 9 == 0 { ". A" } else { " " });
+            text.push_str(if (state >> 20).is_multiple_of(9) { ". A" } else { " " });
         }
         let chunks = chunk(&text, ChunkBounds { tokens_max: 30, overlap_tokens: 8, chunks_max: 10_000 }, words);
         let mut end = 0;

@@ -41,7 +41,9 @@ fn vector(text: &str) -> Vec<f32> {
     }
     let length = sums.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 {
-        sums.iter_mut().for_each(|value| *value /= length);
+        for value in &mut sums {
+            *value /= length;
+        }
     } else if let Some(first) = sums.first_mut() {
         *first = 1.0;
     }

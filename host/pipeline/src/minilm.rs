@@ -51,7 +51,7 @@ impl MiniLmOptions {
             batch_texts_max: batch_texts_max.max(1),
             queue_calls_max: 64,
             threads: (processors / 2).max(1),
-            unload_after: Duration::from_secs(600),
+            unload_after: Duration::from_mins(10),
         }
     }
 }

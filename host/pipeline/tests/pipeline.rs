@@ -96,7 +96,7 @@ fn pipeline(embedder: Arc<dyn Embedder>, cache: Arc<dyn EmbeddingCache>) -> Pipe
 }
 
 fn long_text(sentences: usize) -> String {
-    (0..sentences).map(|n| format!("Truck {n} left the yard in good order. ")).collect()
+    (0..sentences).map(|n| format!("Truck {n} left the yard in good order.")).collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]

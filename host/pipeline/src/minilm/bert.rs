@@ -17,6 +17,8 @@ use crate::model_fetch;
 const LAYERS: usize = 6;
 const HEADS: usize = 12;
 const HEAD_WIDTH: usize = DIMENSIONS / HEADS;
+/// 1 / √32, the width of a head.
+const QUERY_SCALE: f64 = 0.176_776_695_296_636_87;
 /// `layer_norm_eps` of the model's `config.json`.
 const EPSILON: f32 = 1e-12;
 
@@ -90,7 +92,7 @@ impl Bert {
 
 impl Layer {
     fn build(named: &Named, prefix: &str) -> Result<Self> {
-        let scale = 1.0 / (HEAD_WIDTH as f64).sqrt();
+        let scale = QUERY_SCALE;
         let part = |name: &str, scale: f64| -> Result<(Tensor, Tensor)> {
             let prefix = format!("{prefix}.attention.self.{name}");
             Ok(((named.get(&format!("{prefix}.weight"))? * scale)?, (named.get(&format!("{prefix}.bias"))? * scale)?))
@@ -166,6 +168,8 @@ impl Named {
 
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
-    vector.iter_mut().for_each(|value| *value /= length);
+    for value in &mut vector {
+        *value /= length;
+    }
     vector
 }

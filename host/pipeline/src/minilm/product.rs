@@ -4,6 +4,8 @@
 //! into blocks of 6 for each product. 6 × 16 sums fit the registers of AVX2. This is about three times as fast as the
 //! general product, whose inner loop this compiler does not keep in registers; and the bias comes for free.
 
+#![allow(clippy::inline_always, reason = "what is not inlined into the dispatched function is not vectorised")]
+
 use candle_core::{CpuStorage, CustomOp1, Error, Layout, Result, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -136,7 +138,7 @@ fn sums<S: Simd, const V: usize>(simd: S, rows: &[[f32; ROWS]], panel: &[S::f32s
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
     use candle_core::Device;
 
     use super::*;

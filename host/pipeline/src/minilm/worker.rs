@@ -100,7 +100,7 @@ impl Worker {
 
     /// How long to wait for a call before the weights are let go; without weights there is nothing to let go.
     fn patience(&self) -> Duration {
-        if self.model.is_some() { self.options.unload_after } else { Duration::from_secs(3_600) }
+        if self.model.is_some() { self.options.unload_after } else { Duration::from_hours(1) }
     }
 
     /// Takes a call in: its texts become token ids.
@@ -156,7 +156,9 @@ impl Worker {
             Ok(vectors) => batch.iter().zip(vectors).for_each(|(text, vector)| self.keep(text, vector)),
             Err(error) => {
                 let error = ModelError::Compute(error.to_string());
-                batch.iter().for_each(|text| self.give_up(text.call, &error));
+                for text in &batch {
+                    self.give_up(text.call, &error);
+                }
             }
         }
     }
@@ -199,7 +201,9 @@ fn next_batch(waiting: &mut Vec<Waiting>, texts_max: usize) -> Vec<Waiting> {
     });
     let take = fitting.count().max(1).min(waiting.len());
     let batch = waiting.drain(..take).collect();
-    waiting.iter_mut().for_each(|text| text.rounds += 1);
+    for text in waiting.iter_mut() {
+        text.rounds += 1;
+    }
     batch
 }
 
