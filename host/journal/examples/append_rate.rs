@@ -6,12 +6,13 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use apex_config::limits::JournalLimits;
 use apex_journal::Journal;
 use apex_model::Timestamp;
-use apex_model::event::{Appended, EventKind, IngestPath, NewEvent};
+use apex_model::event::{Appended, EventEnd, EventKind, EventState, IngestPath, NewEvent};
 use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, EventId, SourceName, TraceId};
 use apex_model::ports::{EventReader, Inbox, WorkQueue};
@@ -35,20 +36,29 @@ fn main() -> Result<(), Error> {
     let journal = Journal::open(&dir, &JournalLimits::default())?;
     let source = SourceName::parse("rate").ok_or("a source name")?;
     let mut serial = Timestamp::now().unix_ms().unsigned_abs() << 20;
-    let (mut ordered, mut random, mut rows) = (Vec::new(), Vec::new(), 0);
+    let (mut ordered, mut random, mut working, mut rows) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut worked = 0;
     for _ in 0..rounds {
         for (is_random, results) in [(false, &mut ordered), (true, &mut random)] {
             let (round, written) = round(&journal, &source, is_random, &mut serial, (seconds, appenders))?;
             rows += written;
             results.push(round);
         }
+        let workers = Workers::start(&journal)?;
+        let (round, written) = round(&journal, &source, true, &mut serial, (seconds, appenders))?;
+        worked += workers.stop()?;
+        rows += written;
+        working.push(round);
     }
     print("ordered", &mut ordered);
     print("random", &mut random);
-    let counted = block(journal.tallies())?.into_iter().map(|(_, tally)| tally.in_flight).sum::<u64>();
-    println!("rows {rows}, in the journal {counted}, resident {} MiB", resident_mib()?);
-    claim_some(&journal)?;
+    print("random, worked off meanwhile", &mut working);
+    let counted = block(journal.tallies())?.into_iter().map(|(_, tally)| tally.in_flight + tally.done).sum::<u64>();
+    println!("rows {rows}, in the journal {counted}, worked off {worked}, resident {} MiB", resident_mib()?);
     journal.close()?;
+    let begun = Instant::now();
+    Journal::open(&dir, &JournalLimits::default())?.close()?;
+    println!("opened again in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }
 
@@ -122,14 +132,43 @@ fn event(source: &SourceName, key: String, body: Bytes) -> NewEvent {
     }
 }
 
-fn claim_some(journal: &Arc<Journal>) -> Result<(), Error> {
-    let begun = Instant::now();
-    let mut claimed = 0;
-    for _ in 0..100 {
-        claimed += block(journal.claim(32, Duration::from_mins(1), &[]))?.len();
+/// Four workers that claim and settle as fast as they are let.
+struct Workers {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<PortResult<u64>>,
+}
+
+impl Workers {
+    fn start(journal: &Arc<Journal>) -> Result<Self, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, journal) = (Arc::clone(&stop), Arc::clone(journal));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let work = move || {
+            runtime.block_on(async {
+                let one = || work_off(&journal, &stopped);
+                let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
+                Ok(a? + b? + c? + d?)
+            })
+        };
+        Ok(Self { stop, thread: thread::spawn(work) })
     }
-    println!("claimed {claimed} events in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
-    Ok(())
+
+    fn stop(self) -> Result<u64, Error> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(self.thread.join().map_err(|_| "a worker panicked")??)
+    }
+}
+
+async fn work_off(journal: &Journal, stop: &AtomicBool) -> PortResult<u64> {
+    let mut worked = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for claimed in journal.claim(32, Duration::from_mins(1), &[]).await? {
+            let end = EventEnd::Settled { state: EventState::Done, outcomes: Vec::new(), plugin: None };
+            journal.finish(claimed.claim, end).await?;
+            worked += 1;
+        }
+    }
+    Ok(worked)
 }
 
 fn print(name: &str, rounds: &mut [Round]) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use apex_config::limits::JournalLimits;
+use apex_model::ids::EventId;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
@@ -66,38 +67,81 @@ async fn sealed_windows(conn: &mut SqliteConnection) -> sqlx::Result<Vec<SealedW
     rows.iter().map(window).collect()
 }
 
+/// Remembers the keys of the open window; answers the next free position. Many keys travel in one row, because a row costs more than a key.
 async fn open_keys(conn: &mut SqliteConnection, dedupe: &mut Dedupe, open_from: i64) -> sqlx::Result<i64> {
     let mut next_position = open_from;
     loop {
-        let text = "SELECT position, id, received_at FROM event WHERE position >= ? ORDER BY position LIMIT ?";
+        let text = "SELECT group_concat(position || ' ' || hex(id)), min(received_at) FROM \
+            (SELECT position, id, received_at FROM event WHERE position >= ? ORDER BY position LIMIT ?)";
         let mut statement = Statement::new(text);
         statement.bind(next_position)?.bind(PAGE_ROWS)?;
-        let rows = statement.fetch(conn).await?;
-        if rows.is_empty() {
-            return Ok(next_position);
-        }
-        for row in rows {
-            let position = int(&row, 0)?;
-            dedupe.remember_found(row::event_id(&row, 1)?, position, int(&row, 2)?);
+        let Some(row) = statement.first(conn).await? else { return Ok(next_position) };
+        let Some(listed) = row.try_get::<Option<&str>, _>(0)? else { return Ok(next_position) };
+        let keys: Option<Vec<(i64, EventId)>> = listed.split(',').map(key).collect();
+        let mut keys = keys.ok_or_else(|| row::strange("an event id"))?;
+        keys.sort_unstable();
+        for (position, id) in keys {
+            dedupe.remember_found(id, position, int(&row, 1)?);
             next_position = position + 1;
         }
     }
 }
 
+/// A position and the 32 hex digits of an id.
+fn key(text: &str) -> Option<(i64, EventId)> {
+    let (position, id) = text.split_once(' ')?;
+    let id = u128::from_str_radix(id, 16).ok()?;
+    Some((position.parse().ok()?, EventId(id.to_be_bytes())))
+}
+
+/// Finds what waits: events that nobody touched, many in one row, and the others one by one.
 async fn waiting(conn: &mut SqliteConnection) -> sqlx::Result<WorkIndex> {
     let mut work = WorkIndex::default();
+    fresh(conn, &mut work).await?;
+    touched(conn, &mut work).await?;
+    Ok(work)
+}
+
+async fn fresh(conn: &mut SqliteConnection, work: &mut WorkIndex) -> sqlx::Result<()> {
+    let mut after = 0;
+    loop {
+        let text = "SELECT e.source, e.priority, group_concat(w.position) FROM \
+            (SELECT position FROM work WHERE position > ? AND attempts = 0 AND due_at = 0 AND error_code IS NULL \
+             ORDER BY position LIMIT ?) w CROSS JOIN event e WHERE e.position = w.position GROUP BY e.source, e.priority";
+        let mut statement = Statement::new(text);
+        statement.bind(after)?.bind(PAGE_ROWS)?;
+        let lanes = statement.fetch(conn).await?;
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        for row in lanes {
+            let source = row::source(&row, 0)?;
+            let priority = row::priority(int(&row, 1)?).ok_or_else(|| row::strange("a priority"))?;
+            let positions: Result<Vec<i64>, _> = row.try_get::<&str, _>(2)?.split(',').map(str::parse).collect();
+            let mut positions = positions.map_err(|_| row::strange("a position"))?;
+            positions.sort_unstable();
+            for position in positions {
+                work.add_fresh(&source, priority, position);
+                after = after.max(position);
+            }
+        }
+    }
+}
+
+async fn touched(conn: &mut SqliteConnection, work: &mut WorkIndex) -> sqlx::Result<()> {
     let mut after = 0;
     loop {
         let text = "SELECT w.position, w.attempts, w.due_at, w.error_code, w.error, e.source, e.priority \
-            FROM work w CROSS JOIN event e WHERE e.position = w.position AND w.position > ? ORDER BY w.position LIMIT ?";
+            FROM work w CROSS JOIN event e WHERE e.position = w.position AND w.position > ? \
+            AND NOT (w.attempts = 0 AND w.due_at = 0 AND w.error_code IS NULL) ORDER BY w.position LIMIT ?";
         let mut statement = Statement::new(text);
         statement.bind(after)?.bind(PAGE_ROWS)?;
         let rows = statement.fetch(conn).await?;
         if rows.is_empty() {
-            return Ok(work);
+            return Ok(());
         }
         for row in rows {
-            let (position, attempts, due_ms) = (int(&row, 0)?, int(&row, 1)?, int(&row, 2)?);
+            let position = int(&row, 0)?;
             let source = row::source(&row, 5)?;
             let priority = row::priority(int(&row, 6)?).ok_or_else(|| row::strange("a priority"))?;
             let code: Option<String> = row.try_get(3)?;
@@ -105,12 +149,8 @@ async fn waiting(conn: &mut SqliteConnection) -> sqlx::Result<WorkIndex> {
                 Some(code) => Some(Box::new(LastError { code, what: row.try_get(4)? })),
                 None => None,
             };
-            if attempts == 0 && due_ms == 0 && error.is_none() {
-                work.add_fresh(&source, priority, position);
-            } else {
-                let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-                work.add_found((&source, priority), position, attempts, due_ms, error);
-            }
+            let attempts = u32::try_from(int(&row, 1)?).unwrap_or(u32::MAX);
+            work.add_found((&source, priority), position, attempts, int(&row, 2)?, error);
             after = position;
         }
     }

@@ -27,11 +27,13 @@ struct Delta {
 pub(crate) struct Deltas(BTreeMap<SourceName, Delta>);
 
 impl Deltas {
-    fn of(&mut self, source: &SourceName) -> &mut Delta {
-        if !self.0.contains_key(source) {
-            self.0.insert(source.clone(), Delta::default());
+    fn change(&mut self, source: &SourceName, change: impl FnOnce(&mut Delta)) {
+        // Most groups have one source, which is copied once a group and not once a row.
+        if let Some(delta) = self.0.get_mut(source) {
+            change(delta);
+        } else {
+            change(self.0.entry(source.clone()).or_default());
         }
-        self.0.entry(source.clone()).or_default()
     }
 
     /// Whether nothing changes.
@@ -46,37 +48,41 @@ impl Deltas {
 
     /// A new event.
     pub(crate) fn accepted(&mut self, source: &SourceName) {
-        let delta = self.of(source);
-        delta.accepted += 1;
-        delta.in_flight += 1;
+        self.change(source, |delta| {
+            delta.accepted += 1;
+            delta.in_flight += 1;
+        });
     }
 
     /// A repeat.
     pub(crate) fn repeated(&mut self, source: &SourceName) {
-        let delta = self.of(source);
-        delta.accepted += 1;
-        delta.duplicate += 1;
+        self.change(source, |delta| {
+            delta.accepted += 1;
+            delta.duplicate += 1;
+        });
     }
 
     /// An event ended in this (terminal) state.
     pub(crate) fn ended(&mut self, source: &SourceName, state: EventState) {
-        let delta = self.of(source);
-        let counter = match state {
-            EventState::Done => &mut delta.done,
-            EventState::Unchanged => &mut delta.unchanged,
-            EventState::Superseded => &mut delta.superseded,
-            EventState::Dead => &mut delta.dead,
-            EventState::Accepted | EventState::Processing => return,
-        };
-        *counter += 1;
-        delta.in_flight -= 1;
+        self.change(source, |delta| {
+            let counter = match state {
+                EventState::Done => &mut delta.done,
+                EventState::Unchanged => &mut delta.unchanged,
+                EventState::Superseded => &mut delta.superseded,
+                EventState::Dead => &mut delta.dead,
+                EventState::Accepted | EventState::Processing => return,
+            };
+            *counter += 1;
+            delta.in_flight -= 1;
+        });
     }
 
     /// A dead letter became an event again.
     pub(crate) fn replayed(&mut self, source: &SourceName) {
-        let delta = self.of(source);
-        delta.dead -= 1;
-        delta.in_flight += 1;
+        self.change(source, |delta| {
+            delta.dead -= 1;
+            delta.in_flight += 1;
+        });
     }
 
     /// Writes them.
