@@ -43,10 +43,15 @@ fn tell(path: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
     if lines.len() >= LINES_MAX || depth > DEPTH_MAX {
         return;
     }
+    let of = if path.is_empty() { String::new() } else { format!("{path}: ") };
     match value {
         Value::Object(object) => {
+            let named = object.contains_key("name") || object.contains_key("description");
             for (key, value) in object {
-                tell(&joined(path, key), value, depth + 1, lines);
+                // The id of something that has a name says nothing to a reader; entities and metadata keep it.
+                if !(named && key == "id") {
+                    tell(&joined(path, key), value, depth + 1, lines);
+                }
             }
         }
         Value::Array(list) => {
@@ -56,14 +61,18 @@ fn tell(path: &str, value: &Value, depth: usize, lines: &mut Vec<String>) {
                     tell(path, value, depth + 1, lines);
                 }
             } else {
-                lines.push(format!("{path}: {}", scalars.join(", ")));
+                lines.push(format!("{of}{}", scalars.join(", ")));
             }
         }
-        _ => lines.extend(scalar(value).map(|text| format!("{path}: {text}"))),
+        _ => lines.extend(scalar(value).map(|text| format!("{of}{text}"))),
     }
 }
 
+/// Levels that only hold others are left out of the words.
 fn joined(path: &str, key: &str) -> String {
+    if matches!(key, "conditions" | "details") {
+        return path.to_owned();
+    }
     let words = labels::words(key);
     if path.is_empty() { words } else { format!("{path} {}", words.to_lowercase()) }
 }
