@@ -13,6 +13,8 @@ use tokio::runtime::Handle;
 
 use crate::bound::{Bound, Clock};
 use crate::calls;
+use crate::capability::http::Carrier;
+pub use crate::capability::http::{Answer, Ask, HttpScript};
 use crate::catalog::loader;
 use crate::error::LoadError;
 use crate::hot::Sandbox;
@@ -40,30 +42,40 @@ pub struct WorkbenchOptions<'a> {
     pub blobs: Arc<dyn Blobs>,
     /// The clock the guest sees.
     pub clock: Clock,
-    /// The runtime for HTTP requests; calls that may send some must not be made on its threads.
-    pub handle: Handle,
+    /// How requests are answered.
+    pub http: BenchHttp,
+}
+
+/// How a workbench's connector reaches its source.
+pub enum BenchHttp {
+    /// Over the network, on this runtime; calls that may send requests must not be made on its threads.
+    Network(Handle),
+    /// By a script; every host that the manifest declares is granted, and no socket is opened.
+    Script(HttpScript),
 }
 
 impl Workbench {
     /// Loads and binds: everything the catalogue checks is checked.
     pub fn open(options: WorkbenchOptions<'_>) -> Result<Self, Failure> {
-        let WorkbenchOptions { file, settings, cache_dir, limits, state, blobs, clock, handle } = options;
+        let WorkbenchOptions { file, settings, cache_dir, limits, state, blobs, clock, http } = options;
         let file_bytes_max = limits.file_bytes_max;
-        let loader = loader(&limits, cache_dir, state, blobs, clock, handle)?;
+        let (carrier, grant_all) = match http {
+            BenchHttp::Network(handle) => (Carrier::Network(handle), false),
+            BenchHttp::Script(script) => (Carrier::Script(script), true),
+        };
+        let loader = loader(&limits, cache_dir, state, blobs, clock, carrier)?;
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let bytes = crate::load::read(file, dir, file_bytes_max)?;
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let loaded = loader.load(&bytes, stem)?;
-        let settings = match settings {
+        let connector = loader.load(&bytes, stem)?;
+        let mut settings = match settings {
             Some(settings) => settings,
-            None => {
-                let id = loaded.connector.id();
-                let name = apex_model::ids::SourceName::parse(id)
-                    .ok_or_else(|| LoadError::Manifest(format!("`{}` is not a name", id.escape_default())))?;
-                SourceSettings::bare(name, id)
-            }
+            None => bare(connector.connector.id())?,
         };
-        let bound = loader.bind(&loaded, &settings).map_err(|reason| {
+        if grant_all {
+            settings.granted_hosts = connector.declared_hosts(&settings);
+        }
+        let bound = loader.bind(&connector, &settings).map_err(|reason| {
             Failure::hold(Code::SOURCE_WAITING, format!("source `{}` waits: {reason}", settings.name))
         })?;
         Ok(Self { bound })
@@ -107,4 +119,10 @@ impl Workbench {
     pub fn acknowledge(&self, file: FileBody, outcomes: &[FileOutcome]) -> PortResult<Vec<ReplyFile>> {
         calls::acknowledge(&self.bound, file, outcomes)
     }
+}
+
+fn bare(id: &str) -> Result<SourceSettings, LoadError> {
+    let name = apex_model::ids::SourceName::parse(id)
+        .ok_or_else(|| LoadError::Manifest(format!("`{}` is not a name", id.escape_default())))?;
+    Ok(SourceSettings::bare(name, id))
 }

@@ -144,6 +144,7 @@ fn start(bound: &Arc<Bound>, kind: CallKind, body: Bytes, trace: Option<TraceId>
 }
 
 /// Ends the call: the store is dropped, whatever happened.
+#[allow(clippy::needless_pass_by_value)] // It is taken in order to be dropped here.
 fn end<T>(guest: Guest, said: wasmtime::Result<T>) -> Result<T, Failure> {
     let state = guest.store.data();
     state.report_dropped_lines();

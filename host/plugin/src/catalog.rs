@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::book::Book;
 use crate::bound::{Clock, Services};
 use crate::cache::CodeCache;
-use crate::capability::http::Http;
+use crate::capability::http::{Carrier, Http};
 use crate::error::LoadError;
 use crate::hot::HotLane;
 use crate::load::{self, Loaded, Loader};
@@ -84,7 +84,7 @@ struct Stamp {
 }
 
 impl Catalog {
-    /// Loads everything that is there, then watches. Blocking: compiling a connector takes about a second the first time.
+    /// Loads everything that is there, then watches. The process must have installed a TLS provider for rustls. Blocking: compiling a connector takes about a second the first time.
     pub fn start(options: CatalogOptions) -> Result<Self, LoadError> {
         let limits = options.limits.clone();
         let thread = |error: std::io::Error| LoadError::Host(format!("no thread could be started: {error}"));
@@ -97,10 +97,11 @@ impl Catalog {
         Ok(Self { shared, hot, slow, _watch: watch })
     }
 
-    /// Takes a new configuration of sources. Blocking: every source's connector is asked to check its configuration.
+    /// Takes a new configuration of sources; the next generation is current when this returns. Blocking: every source's connector is asked to check its configuration.
     pub fn set_sources(&self, sources: Vec<SourceSettings>) {
         self.shared.book().settings = sources;
         self.shared.rebuild();
+        self.shared.look_again_at_refused();
     }
 
     /// A counter that rises with every generation: look at `sources()` again when it does.
@@ -111,8 +112,8 @@ impl Catalog {
 
 impl Shared {
     fn new(options: CatalogOptions) -> Result<Self, LoadError> {
-        let loader =
-            loader(&options.limits, &options.cache_dir, options.state, options.blobs, options.clock, options.handle)?;
+        let carrier = Carrier::Network(options.handle);
+        let loader = loader(&options.limits, &options.cache_dir, options.state, options.blobs, options.clock, carrier)?;
         Ok(Self {
             dir: options.plugins_dir,
             loader,
@@ -166,6 +167,12 @@ impl Shared {
         self.generation.send_modify(|generation| *generation += 1);
     }
 
+    /// What was refused under the old configuration may do under the new one: the next look reads it again.
+    fn look_again_at_refused(&self) {
+        let book = self.book();
+        lock(&self.seen).retain(|file, _| book.files.get(file).is_none_or(|entry| entry.error.is_none()));
+    }
+
     fn forget_missing(&self, found: &BTreeMap<String, Stamp>) -> bool {
         lock(&self.seen).retain(|file, _| found.contains_key(file));
         let mut book = self.book();
@@ -184,13 +191,10 @@ impl Shared {
     fn take(&self, file: &str) -> bool {
         let path = self.dir.join(file);
         let read = load::read(&path, &self.dir, self.loader.services.limits.file_bytes_max);
-        if let Ok(bytes) = &read {
-            let digest = Digest::of(bytes);
-            let mut seen = lock(&self.seen);
-            let known = seen.entry(file.to_owned()).or_default();
-            if known.digest.replace(digest) == Some(digest) {
-                return false;
-            }
+        let digest = read.as_ref().ok().map(|bytes| Digest::of(bytes));
+        let before = std::mem::replace(&mut lock(&self.seen).entry(file.to_owned()).or_default().digest, digest);
+        if digest.is_some() && before == digest {
+            return false;
         }
         let stem = file.strip_suffix(".wasm").unwrap_or(file);
         let outcome = read.and_then(|bytes| self.loader.load(&bytes, stem)).and_then(|loaded| {
@@ -239,10 +243,10 @@ pub(crate) fn loader(
     state: Arc<dyn ConnectorState>,
     blobs: Arc<dyn Blobs>,
     clock: Clock,
-    handle: Handle,
+    carrier: Carrier,
 ) -> Result<Loader, LoadError> {
     let engine = crate::engine::start(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
-    let http = Http::new(limits, handle).map_err(LoadError::Host)?;
+    let http = Http::new(limits, carrier).map_err(LoadError::Host)?;
     let services = Arc::new(Services { limits: limits.clone(), http, state, blobs, clock });
     Ok(Loader { engine, cache: CodeCache::open(cache_dir), services })
 }
@@ -263,7 +267,8 @@ fn list(dir: &Path) -> BTreeMap<String, Stamp> {
         .filter_map(Result::ok)
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let wanted = name.ends_with(".wasm") && !name.starts_with('.');
+            let hidden = name.starts_with('.');
+            let wanted = entry.path().extension().is_some_and(|extension| extension == "wasm") && !hidden;
             if wanted { Some((name, stamp(&entry.path())?)) } else { None }
         })
         .collect()

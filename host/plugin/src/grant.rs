@@ -8,7 +8,7 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use crate::keys::{Credential, VerifyKey};
-use crate::manifest::{Encoding, Manifest, Secret, Use};
+use crate::manifest::{Encoding, Host, Manifest, Secret, Use};
 use crate::origin::Origin;
 use crate::settings::SourceSettings;
 
@@ -143,13 +143,7 @@ impl Grant {
         let granted: Vec<Origin> = settings.granted_hosts.iter().filter_map(|host| Origin::parse(host)).collect();
         let mut lacking = Vec::new();
         for host in &manifest.hosts {
-            let url = match config_key(&host.url) {
-                Some(key) => match config.text(key) {
-                    Some(url) => url,
-                    None => continue,
-                },
-                None => &host.url,
-            };
+            let Some(url) = config.url(host) else { continue };
             let Some(origin) = Origin::parse(url) else {
                 missing.problems.push(format!("host `{}` is not an http or https URL", url.escape_default()));
                 continue;
@@ -162,7 +156,9 @@ impl Grant {
             }
         }
         if self.hosts.is_empty() {
-            lacking.into_iter().for_each(|origin| missing.host(&origin));
+            for origin in lacking {
+                missing.host(&origin);
+            }
         }
     }
 }
@@ -174,7 +170,9 @@ pub(crate) struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
-    fn text(&self, key: &str) -> Option<&'a str> {
+    /// The URL of a declared host; none if it is to be named by a setting that is neither given nor has a default.
+    pub(crate) fn url(&self, host: &'a Host) -> Option<&'a str> {
+        let Some(key) = config_key(&host.url) else { return Some(&host.url) };
         let default = || self.schema.get("properties")?.get(key)?.get("default");
         self.given.get(key).or_else(default)?.as_str()
     }

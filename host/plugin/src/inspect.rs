@@ -9,6 +9,9 @@ use wasmparser::{Encoding, Parser, Payload};
 use crate::error::LoadError;
 use crate::manifest::{self, Manifest};
 
+/// The interfaces of the contract that a connector may export, in its order.
+pub(crate) const EXPORTS: [&str; 5] = ["describe", "webhook", "poll", "stream", "batch"];
+
 /// What a file in `plugins/` says of itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
@@ -99,6 +102,7 @@ fn outline(bytes: &[u8]) -> Result<Outline, LoadError> {
         }
     }
     outline.exports = short_names(outline.exports);
+    outline.exports.sort_by_key(|name| EXPORTS.iter().position(|known| known == name).unwrap_or(EXPORTS.len()));
     // `types` holds nouns, nothing that can be called.
     outline.imports = short_names(outline.imports).into_iter().filter(|name| name != "types").collect();
     Ok(outline)

@@ -22,8 +22,6 @@ use crate::settings::SourceSettings;
 
 /// Interfaces a connector may import.
 const IMPORTS: [&str; 8] = ["log", "clock", "config", "crypto", "http", "state", "reader", "payload"];
-/// Interfaces a connector may export.
-const EXPORTS: [&str; 5] = ["describe", "webhook", "poll", "stream", "batch"];
 
 /// What loading needs.
 pub(crate) struct Loader {
@@ -36,6 +34,16 @@ pub(crate) struct Loader {
 pub(crate) struct Loaded {
     pub(crate) connector: Arc<Connector>,
     schema: Value,
+}
+
+impl Loaded {
+    /// Every host that the manifest declares, as these settings name it.
+    pub(crate) fn declared_hosts(&self, settings: &SourceSettings) -> Vec<String> {
+        // What is no JSON is said when the source is bound.
+        let given = serde_json::from_str(&settings.config_json).unwrap_or_default();
+        let config = Config { given: &given, schema: &self.schema };
+        self.connector.manifest().hosts.iter().filter_map(|host| config.url(host).map(str::to_owned)).collect()
+    }
 }
 
 impl Loader {
@@ -108,7 +116,7 @@ fn fits(inspection: &Inspection) -> Result<(), LoadError> {
     if !foreign.is_empty() {
         return Err(LoadError::Imports(foreign.join(", ")));
     }
-    if let Some(other) = inspection.exports.iter().find(|export| !EXPORTS.contains(&export.as_str())) {
+    if let Some(other) = inspection.exports.iter().find(|export| !inspect::EXPORTS.contains(&export.as_str())) {
         return Err(LoadError::Exports(format!("it exports `{}`", other.escape_default())));
     }
     if !inspection.exports.iter().any(|export| export == "describe") {

@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn durations_are_a_number_and_a_unit() {
-        assert_eq!(duration("1m"), Some(Duration::from_secs(60)));
+        assert_eq!(duration("1m"), duration("60s"));
+        assert_eq!(duration("1h"), duration("3600000ms"));
         for bad in ["", "5", "s", "0s", "-1s", "1.5s", "5d"] {
             assert_eq!(duration(bad), None, "{bad}");
         }

@@ -29,22 +29,21 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([p, q], [r, s]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(p, q, r, s))
-    };
-    match (a, b) {
-        // IPv4-mapped and -compatible, and the unspecified and loopback addresses among the latter.
-        (0, 0) if c == 0 && d == 0 && e == 0 && (f == 0xffff || f == 0) => embedded(g, h) && !(f == 0 && g == 0),
-        (0x64, 0xff9b) => (c, d, e, f) == (0, 0, 0, 0) && embedded(g, h),
-        (0x2002, _) => embedded(b, c),
-        (0x2001, 0x0db8) => false,
-        // Teredo, benchmarks, ORCHID and other protocol assignments.
-        (0x2001, b) if b < 0x0200 => false,
-        (0x3fff, b) if b < 0x1000 => false,
+    let segments = address.segments();
+    let [first, second, ..] = segments;
+    let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match segments {
+        // IPv4-mapped, NAT64 (RFC 6052) and 6to4 (RFC 3056): what counts is the address within.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
+        // Unspecified, loopback and the deprecated IPv4-compatible addresses; documentation.
+        [0, 0, 0, 0, 0, 0, ..] | [0x2001, 0x0db8, ..] => false,
+        // Teredo, benchmarks, ORCHID and other protocol assignments; then documentation again.
+        [0x2001, ..] if second < 0x0200 => false,
+        [0x3fff, ..] if second < 0x1000 => false,
         // Global unicast is 2000::/3; nothing else is routed on the public internet.
-        _ => (a & 0xe000) == 0x2000,
+        _ => (first & 0xe000) == 0x2000,
     }
 }
 

@@ -146,14 +146,16 @@ impl Tag {
             Mac::HmacSha512 => &key.hmac_sha512,
             Mac::Sha256OfSecretAndMessage => {
                 let mut context = digest::Context::new(&digest::SHA256);
-                [key.bytes(), message.prefix, message.body, message.suffix]
-                    .into_iter()
-                    .for_each(|part| context.update(part));
+                for part in [key.bytes(), message.prefix, message.body, message.suffix] {
+                    context.update(part);
+                }
                 return Self::Digest(context.finish());
             }
         };
         let mut context = hmac::Context::with_key(keyed);
-        [message.prefix, message.body, message.suffix].into_iter().for_each(|part| context.update(part));
+        for part in [message.prefix, message.body, message.suffix] {
+            context.update(part);
+        }
         Self::Hmac(context.sign())
     }
 }

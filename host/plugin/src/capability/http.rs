@@ -16,26 +16,48 @@ use crate::fault::{Fault, FaultKind};
 use crate::grant::Grant;
 
 /// A request as a connector asks for it.
-pub(crate) struct Ask {
-    pub(crate) method: String,
-    pub(crate) url: String,
-    pub(crate) headers: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) credential: Option<String>,
-    pub(crate) timeout_ms: Option<u32>,
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// `GET`, `POST`, ….
+    pub method: String,
+    /// Absolute.
+    pub url: String,
+    /// One header a line, `name: value`, lines ended by `\n`.
+    pub headers: String,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The name of the secret to send along.
+    pub credential: Option<String>,
+    /// Milliseconds after which to give up.
+    pub timeout_ms: Option<u32>,
 }
 
 /// What the source answered.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: String,
-    pub(crate) body: Vec<u8>,
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// As in [`Ask`], names in lower case.
+    pub headers: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Answers requests in place of the network, for a connector's cases. An error is "no answer".
+pub type HttpScript = Arc<dyn Fn(&Ask) -> Result<Answer, String> + Send + Sync>;
+
+/// How requests are carried.
+pub(crate) enum Carrier {
+    /// By sockets, on the runtime behind the handle.
+    Network(Handle),
+    /// By a script. Everything is checked all the same.
+    Script(HttpScript),
 }
 
 /// The host's HTTP client, shared by all sources.
 pub(crate) struct Http {
     client: Client,
-    handle: Handle,
+    carrier: Carrier,
     answer_bytes_max: usize,
     ms_max: u64,
     requests_max: u32,
@@ -60,8 +82,8 @@ const HOST_HEADERS: [&str; 14] = [
 ];
 
 impl Http {
-    /// Makes the client; requests run on the runtime behind `handle`.
-    pub(crate) fn new(limits: &PluginLimits, handle: Handle) -> Result<Self, String> {
+    /// Makes the client.
+    pub(crate) fn new(limits: &PluginLimits, carrier: Carrier) -> Result<Self, String> {
         let client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -75,7 +97,7 @@ impl Http {
             .map_err(|error| describe(&error))?;
         Ok(Self {
             client,
-            handle,
+            carrier,
             answer_bytes_max: limits.http_answer_bytes_max,
             ms_max: limits.http_ms_max,
             requests_max: limits.http_requests_max,
@@ -89,19 +111,28 @@ impl Http {
             return Err(Fault::denied("too-many-requests", text));
         }
         *sent += 1;
-        let (request, timeout) = self.prepare(grant, ask)?;
-        self.handle.block_on(async {
-            match tokio::time::timeout(timeout, self.exchange(request)).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    let text = format!("no answer within {} ms", timeout.as_millis());
-                    Err(Fault::new(FaultKind::Retryable(None), "timeout", text))
+        let (mut request, timeout) = self.prepare(grant, &ask)?;
+        match &self.carrier {
+            Carrier::Network(handle) => {
+                if !ask.body.is_empty() {
+                    *request.body_mut() = Some(ask.body.into());
                 }
+                handle.block_on(self.exchange_within(request, timeout))
             }
+            Carrier::Script(script) => {
+                script(&ask).map_err(|text| Fault::new(FaultKind::Retryable(None), "no-answer", text))
+            }
+        }
+    }
+
+    async fn exchange_within(&self, request: reqwest::Request, timeout: Duration) -> Result<Answer, Fault> {
+        tokio::time::timeout(timeout, self.exchange(request)).await.unwrap_or_else(|_| {
+            let text = format!("no answer within {} ms", timeout.as_millis());
+            Err(Fault::new(FaultKind::Retryable(None), "timeout", text))
         })
     }
 
-    fn prepare(&self, grant: &Grant, ask: Ask) -> Result<(reqwest::Request, Duration), Fault> {
+    fn prepare(&self, grant: &Grant, ask: &Ask) -> Result<(reqwest::Request, Duration), Fault> {
         let malformed = |text: String| Fault::new(FaultKind::Permanent, "bad-request", text);
         let method = match ask.method.as_str() {
             "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" => Method::from_bytes(ask.method.as_bytes()).ok(),
@@ -115,9 +146,6 @@ impl Http {
         if let Some(name) = &ask.credential {
             let credential = grant.credential(name).map_err(|denied| Fault::denied("not-granted", denied.0))?;
             request.headers_mut().insert(credential.header.clone(), credential.value.clone());
-        }
-        if !ask.body.is_empty() {
-            *request.body_mut() = Some(ask.body.into());
         }
         let ms = ask.timeout_ms.map_or(self.ms_max, |asked| u64::from(asked).min(self.ms_max));
         Ok((request, Duration::from_millis(ms)))

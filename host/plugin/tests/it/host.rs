@@ -11,7 +11,7 @@ use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, SourceName, TraceId};
 use apex_model::ports::{Blobs, ConnectorState, PluginCatalog, WebhookVerifier};
 use apex_model::{Code, Failure, Timestamp};
-use apex_plugin::bench::{Workbench, WorkbenchOptions};
+use apex_plugin::bench::{BenchHttp, Workbench, WorkbenchOptions};
 use apex_plugin::{Catalog, CatalogOptions, SourceSettings};
 use bytes::Bytes;
 use tokio::runtime::{Handle, Runtime};
@@ -94,6 +94,18 @@ pub fn catalog(dir: &Path, cache: &Path, limits: PluginLimits, sources: Vec<Sour
 
 /// One guest on a workbench, bound to these settings.
 pub fn workbench(guest: Guest, limits: PluginLimits, settings: Option<SourceSettings>) -> Result<Workbench, Failure> {
+    workbench_with(guest, limits, settings, BenchHttp::Network(runtime()))
+}
+
+/// The same, with another way to reach the source.
+pub fn workbench_with(
+    guest: Guest,
+    limits: PluginLimits,
+    settings: Option<SourceSettings>,
+    http: BenchHttp,
+) -> Result<Workbench, Failure> {
+    // The client reads the process's TLS provider, which the runtime's set-up installs.
+    let _ = runtime();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(format!("{}.wasm", guest.id));
     std::fs::write(&file, guest.build()).unwrap();
@@ -105,7 +117,7 @@ pub fn workbench(guest: Guest, limits: PluginLimits, settings: Option<SourceSett
         state: Arc::new(State::default()),
         blobs: Arc::new(Hashed),
         clock: Arc::new(|| Timestamp::from_unix_ms(1_700_000_000_000)),
-        handle: runtime(),
+        http,
     })
 }
 

@@ -196,3 +196,18 @@ fn a_component_without_a_manifest_is_called_like_its_file() {
     let setup = start(&[("front.wasm", accepting("front", "k").build_bare())], Vec::new(), limits());
     assert_eq!(accepted_key(&setup.catalog, "front").as_deref(), Ok("k"));
 }
+
+#[test]
+fn content_that_was_refused_is_read_again_under_a_new_configuration() {
+    let setup = start(&[("front.wasm", accepting("front", "old").build())], Vec::new(), limits());
+    setup.put("front.wasm", &checking("front").build());
+    wait_for("it is refused for want of a secret", || {
+        plugin_error(&setup.catalog).is_some_and(|error| error.contains("secrets.webhook"))
+    });
+    assert_eq!(accepted_key(&setup.catalog, "front").as_deref(), Ok("old"));
+    let mut settings = SourceSettings::bare(source("front"), "front");
+    settings.secrets.insert("webhook".to_owned(), vec![SecretString::from("s")]);
+    setup.catalog.set_sources(vec![settings]);
+    wait_for("it answers", || accepted_key(&setup.catalog, "front").is_err_and(|what| what.contains("BadSignature")));
+    assert_eq!(plugin_error(&setup.catalog), None);
+}

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use apex_config::limits::PluginLimits;
@@ -47,7 +47,7 @@ fn asking(host: &str) -> Guest {
 fn server(answer: Vec<u8>, hold: Duration) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (send, heads) = channel();
+    let (send, heads) = sync_channel(64);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -166,4 +166,20 @@ fn time_of_one_request_is_bounded_and_not_charged_to_the_guest() {
     let failure = get(&hasty, &format!("{host}/v1/"), "", 1).unwrap_err();
     assert_eq!(failure.code, Code::FAULT_RETRYABLE);
     assert!(failure.what.contains("within 50 ms"), "{}", failure.what);
+}
+
+#[test]
+fn a_script_answers_in_place_of_the_network_and_everything_is_checked_all_the_same() {
+    use apex_plugin::bench::{Answer, Ask, BenchHttp};
+    let mut settings = SourceSettings::bare(source("front"), "front");
+    settings.secrets.insert("token".to_owned(), vec![SecretString::from("s3cret")]);
+    let script = |ask: &Ask| {
+        assert_eq!((ask.method.as_str(), ask.credential.as_deref()), ("GET", Some("token")));
+        Ok(Answer { status: 200, headers: String::new(), body: ask.url.clone().into_bytes() })
+    };
+    let http = BenchHttp::Script(std::sync::Arc::new(script));
+    let bench = crate::host::workbench_with(asking("https://api.example.com"), limits(), Some(settings), http).unwrap();
+    assert_eq!(get(&bench, "https://api.example.com/v1/a", "", 1).unwrap(), "https://api.example.com/v1/a");
+    assert_eq!(get(&bench, "https://api.example.com/v2/a", "", 1).unwrap_err().code, Code::FAULT_DENIED);
+    assert_eq!(get(&bench, "https://other.example.com/v1/a", "", 1).unwrap_err().code, Code::FAULT_DENIED);
 }

@@ -103,7 +103,7 @@ impl Exports {
     /// Finds the functions of every interface the component exports.
     pub(crate) fn find(pre: &InstancePre<CallState>) -> Result<Self> {
         let component = pre.component();
-        let interface = |name: &str| component.get_export_index(None, &format!("apex:connector/{name}@1.0.0"));
+        let interface = |name: &str| component.get_export_index(None, format!("apex:connector/{name}@1.0.0"));
         let function = |interface: &ComponentExportIndex, name: &str| {
             component
                 .get_export_index(Some(interface), name)
