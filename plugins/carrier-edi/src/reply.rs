@@ -30,7 +30,7 @@ pub struct Stamp {
 /// How many control numbers the reply to this interchange takes; none if nothing is to be said.
 pub fn numbers_wanted(report: &InterchangeReport) -> usize {
     let groups = report.groups.iter().filter(|group| group.is_acknowledged()).count();
-    if groups > 0 || wants_ta1(report) { groups + 1 } else { 0 }
+    if groups > 0 || wants_ta1(report) { groups.max(1) } else { 0 }
 }
 
 /// An interchange is answered if it was asked for (ISA14) or if something is wrong with it; never if it only carries
@@ -42,15 +42,16 @@ fn wants_ta1(report: &InterchangeReport) -> bool {
     !only_answers && (asked || ta1::verdict(report).status != 'A')
 }
 
-/// The reply, or nothing if nothing is to be said. `numbers`: what [`numbers_wanted`] asks for, the interchange's first.
+/// The reply, or nothing if nothing is to be said. `numbers`: what [`numbers_wanted`] asks for. The first is that of the
+/// interchange and of its first group: each number taken is a durable write, and most replies have one group.
 pub fn write(report: &InterchangeReport, options: &Options, numbers: &[u32], stamp: &Stamp) -> Option<String> {
-    let (interchange_number, group_numbers) = numbers.split_first()?;
+    let interchange_number = numbers.first()?;
     let control = format!("{:09}", interchange_number % 1_000_000_000);
     let mut lines = vec![header(report, options, &control, stamp)];
     if wants_ta1(report) {
         lines.push(answer(report));
     }
-    let groups = report.groups.iter().filter(|group| group.is_acknowledged()).zip(group_numbers);
+    let groups = report.groups.iter().filter(|group| group.is_acknowledged()).zip(numbers);
     let mut count = 0;
     for (group, number) in groups {
         let number = number % 1_000_000_000;

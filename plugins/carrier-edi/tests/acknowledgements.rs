@@ -94,14 +94,14 @@ fn a_clean_interchange_is_accepted_with_sides_swapped() {
         lines,
         [
             "ISA*00*          *00*          *ZZ*WE             *ZZ*PARTNER        *260102*0304*U*00401*000000001*0*P*:",
-            "GS*FA*WE*PARTNER*20260102*0304*2*X*004010",
+            "GS*FA*WE*PARTNER*20260102*0304*1*X*004010",
             "ST*997*0001",
             "AK1*SM*7",
             "AK2*204*0001",
             "AK5*A",
             "AK9*A*1*1*1",
             "SE*6*0001",
-            "GE*1*2",
+            "GE*1*1",
             "IEA*1*000000001",
         ]
     );

@@ -116,7 +116,12 @@ impl Stop {
 fn title(purpose: &str, shipment: &str, scac: &str, stops: &[Stop]) -> String {
     let city = |stop: Option<&Stop>| stop.and_then(Stop::party).map(crate::party::Party::city).unwrap_or_default();
     let (from, to) = (city(stops.first()), city(stops.last()));
-    let route = if from.is_empty() || to.is_empty() { String::new() } else { format!(": {from} to {to}") };
+    let route = match (from.is_empty(), to.is_empty()) {
+        (false, false) if stops.len() > 1 => format!(": {from} to {to}"),
+        (false, _) => format!(": {from}"),
+        (true, false) => format!(": {to}"),
+        (true, true) => String::new(),
+    };
     let carrier = if scac.is_empty() { String::new() } else { format!(" for {scac}") };
     let purpose = codes::meaning(codes::PURPOSE, purpose).unwrap_or("original");
     format!("Load tender {shipment}{carrier}{route} ({purpose})")
