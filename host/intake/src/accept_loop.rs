@@ -129,7 +129,7 @@ where
         }
     });
     let serving = http.serve_connection(TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch))), service);
-    let mut draining = false;
+    let mut cut_at: Option<Instant> = None;
     tokio::pin!(serving, timer);
     loop {
         tokio::select! {
@@ -140,14 +140,24 @@ where
                 }
                 return;
             }
-            () = timer.as_mut() => match watch.look(Instant::now(), patience) {
-                Look::Again(then) if !draining => timer.as_mut().reset(then),
-                _ => return,
-            },
-            () = shutdown.cancelled(), if !draining => {
-                draining = true;
+            () = timer.as_mut() => {
+                let now = Instant::now();
+                match watch.look(now, patience) {
+                    Look::Again(then) if cut_at.is_none_or(|cut_at| now < cut_at) => {
+                        timer.as_mut().reset(cut_at.map_or(then, |cut_at| cut_at.min(then)));
+                    }
+                    _ => return,
+                }
+            }
+            () = shutdown.cancelled(), if cut_at.is_none() => {
+                if watch.is_unused() {
+                    return;
+                }
                 serving.as_mut().graceful_shutdown();
-                timer.as_mut().reset(Instant::now() + drain);
+                let end = Instant::now() + drain;
+                cut_at = Some(end);
+                let next = timer.deadline().min(end);
+                timer.as_mut().reset(next);
             }
         }
     }

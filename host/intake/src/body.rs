@@ -1,13 +1,12 @@
 //! Reads a request's body: capped and timed, without copying the usual one-piece body.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
+use tokio::time::{Instant, timeout_at};
 
-/// Bytes of a body that is too large which are read and thrown away, so that the sender gets to read its 413 instead
-/// of a reset connection (RFC 9112, section 9.6).
+/// Bytes of an unwanted body that are read and thrown away, so that the sender gets to read the answer instead of a
+/// reset connection (RFC 9112, section 9.6).
 const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// Why there is no body.
@@ -21,8 +20,8 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// The whole body, if it has at most `bytes_max` and is there within `time_max`.
-pub(crate) async fn read<B>(mut body: B, bytes_max: usize, time_max: Duration) -> Result<Bytes, BodyError>
+/// The whole body, if it has at most `bytes_max` and is there by `deadline`.
+pub(crate) async fn read<B>(mut body: B, bytes_max: usize, deadline: Instant) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
 {
@@ -30,12 +29,22 @@ where
     let outcome = if announced > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
         Err(BodyError::TooLarge)
     } else {
-        tokio::time::timeout(time_max, collect(&mut body, bytes_max)).await.unwrap_or(Err(BodyError::Timeout))
+        timeout_at(deadline, collect(&mut body, bytes_max)).await.unwrap_or(Err(BodyError::Timeout))
     };
     if outcome == Err(BodyError::TooLarge) {
-        tokio::spawn(async move { tokio::time::timeout(time_max, discard(body)).await });
+        linger(body, deadline);
     }
     outcome
+}
+
+/// Reads on beside the answer, so that a sender who reads only after it has sent everything gets it.
+pub(crate) fn linger<B>(body: B, deadline: Instant)
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+{
+    if !body.is_end_stream() {
+        tokio::spawn(async move { timeout_at(deadline, discard(body)).await });
+    }
 }
 
 async fn collect<B>(body: &mut B, bytes_max: usize) -> Result<Bytes, BodyError>

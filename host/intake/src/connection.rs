@@ -1,8 +1,8 @@
 //! The clock of one connection: how long it may take for its headers, and how long it may do nothing.
 //!
 //! ```text
-//!   open --> Head --request read--> Busy --answered--> Idle --first byte--> Head
-//!            header_ms_max           (the handler's)    idle_ms_max
+//!   Open --first byte--> Head --request read--> Busy --answered--> Idle --first byte--> Head
+//!   header_ms_max (both together)               (the handler's)    idle_ms_max
 //! ```
 //!
 //! Nothing is armed per request: one timer a connection looks at the phase when it fires, at most once every
@@ -29,10 +29,16 @@ pub(crate) struct Patience {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    Open,
     Head,
     Busy,
     Idle,
 }
+
+const OPEN: u64 = 0;
+const HEAD: u64 = 1;
+const BUSY: u64 = 2;
+const IDLE: u64 = 3;
 
 /// What the timer finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +59,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self { opened: Instant::now(), word: AtomicU64::new(0) }
+        Self { opened: Instant::now(), word: AtomicU64::new(OPEN) }
     }
 
     /// The request's headers are read.
@@ -67,17 +73,27 @@ impl Watch {
     }
 
     fn bytes_arrived(&self) {
-        if self.get().0 == Phase::Idle {
-            self.set(Phase::Head);
+        match self.get() {
+            (Phase::Idle, _) => self.set(Phase::Head),
+            // The time for the headers has run since the connection was opened.
+            (Phase::Open, _) => self.word.store(HEAD, Ordering::Relaxed),
+            _ => {}
         }
     }
 
+    /// Whether nothing at all has been sent on this connection.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.get().0 == Phase::Open
+    }
+
     fn set(&self, phase: Phase) {
-        let ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        let code = match phase {
-            Phase::Head => 0,
-            Phase::Busy => 1,
-            Phase::Idle => 2,
+        let since = || u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
+        let (code, ms) = match phase {
+            Phase::Open => (OPEN, 0),
+            Phase::Head => (HEAD, since()),
+            // Nothing ends this phase by time: the clock need not be read.
+            Phase::Busy => (BUSY, 0),
+            Phase::Idle => (IDLE, since()),
         };
         self.word.store((ms << 2) | code, Ordering::Relaxed);
     }
@@ -85,8 +101,9 @@ impl Watch {
     fn get(&self) -> (Phase, Instant) {
         let word = self.word.load(Ordering::Relaxed);
         let phase = match word & 3 {
-            0 => Phase::Head,
-            1 => Phase::Busy,
+            OPEN => Phase::Open,
+            HEAD => Phase::Head,
+            BUSY => Phase::Busy,
             _ => Phase::Idle,
         };
         (phase, self.opened + Duration::from_millis(word >> 2))
@@ -103,7 +120,7 @@ impl Watch {
         let (phase, since) = self.get();
         let soonest = now + patience.header.min(patience.idle);
         let until = match phase {
-            Phase::Head => since + patience.header,
+            Phase::Open | Phase::Head => since + patience.header,
             Phase::Idle => since + patience.idle,
             Phase::Busy => return Look::Again(soonest),
         };

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept_loop;
 use crate::api::{ApiState, api_router};
+use crate::flat::Traces;
 use crate::health::Health;
 use crate::scrape::{self, Scrape};
 use crate::webhook::PublicService;
@@ -83,6 +84,7 @@ impl Server {
             sources: Arc::clone(state.sources()),
             health: health.clone(),
             metrics: Arc::clone(state.metrics()),
+            traces: Traces::default(),
             limits: limits.clone(),
             shutdown: stop.clone(),
         });

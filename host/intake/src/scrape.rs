@@ -1,6 +1,6 @@
 //! `/metrics`: what the listeners count, and what the ports know at the moment of the scrape.
 //!
-//! **Invariant** (held by `tests/metrics.rs`): in every scrape, for every source, `apex_events_accepted_total =
+//! **Invariant** (held by `tests/it/metrics.rs`): in every scrape, for every source, `apex_events_accepted_total =
 //! apex_events_duplicate_total + sum over states of apex_events`, because all of them come from one snapshot.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The public listener: `/webhooks/{source}`, `/healthz`, `/readyz` and nothing else.
 //!
-//! Order of a webhook request: does the source exist, is the host draining, has the source a place left, is the media type
-//! sane, the body (capped, timed), then the connector. A body is never parsed here: signatures cover its bytes. Every
+//! Order of a webhook request: does the source exist, is the host draining, is the media type sane, the body (capped,
+//! timed), has the source a place left, then the connector. A body is never parsed here: signatures cover its bytes. Every
 //! method is handed to the connector, because sources shake hands with `GET` and `HEAD` too.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use apex_config::limits::IntakeLimits;
 use apex_model::delivery::{Delivery, Rejection};
 use apex_model::event::Appended;
+use apex_model::ids::TraceId;
 use apex_model::{Code, Failure, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -23,7 +24,7 @@ use tracing::Instrument as _;
 use crate::acceptor::{Delivered, WebhookAcceptor, lost};
 use crate::answer::{self, Answer};
 use crate::body::{self, BodyError};
-use crate::flat;
+use crate::flat::{self, Traces};
 use crate::health::Health;
 use crate::metrics::{Metrics, Outcome};
 use crate::sources::{SourceEntry, SourceTable};
@@ -34,6 +35,7 @@ pub(crate) struct PublicService {
     pub sources: Arc<SourceTable>,
     pub health: Health,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub limits: IntakeLimits,
     pub shutdown: CancellationToken,
 }
@@ -62,11 +64,12 @@ impl PublicService {
         if let Some(name) = path.strip_prefix("/webhooks/") {
             let Some(source) = self.sources.get(name).filter(|source| source.may_take_webhooks) else {
                 self.metrics.count_unknown_source();
+                body::linger(request.into_body(), self.body_deadline(Instant::now()));
                 return answer::unauthorized();
             };
             let stats = Arc::clone(&source.stats);
             let started = Instant::now();
-            let (answer, outcome) = self.webhook(source, request).await;
+            let (answer, outcome) = self.webhook(source, request, started).await;
             stats.count(outcome);
             if matches!(outcome, Outcome::Accepted | Outcome::Duplicate) {
                 stats.accept_seconds.observe(started.elapsed().as_secs_f64());
@@ -84,27 +87,39 @@ impl PublicService {
         }
     }
 
-    async fn webhook(&self, source: Arc<SourceEntry>, request: Request<Incoming>) -> (Answer, Outcome) {
+    async fn webhook(
+        &self,
+        source: Arc<SourceEntry>,
+        request: Request<Incoming>,
+        started: Instant,
+    ) -> (Answer, Outcome) {
+        let (head, body) = request.into_parts();
+        let deadline = self.body_deadline(started);
         if self.shutdown.is_cancelled() {
+            body::linger(body, deadline);
             return (answer::unavailable(Code::DRAINING), Outcome::Draining);
         }
-        let Some(_place) = Place::take(Arc::clone(&source), self.limits.source_in_flight_max) else {
-            return (answer::throttled(), Outcome::Throttled);
-        };
-        let (head, body) = request.into_parts();
         if is_absurd(&head.headers) {
+            body::linger(body, deadline);
             return (answer::media_type(), Outcome::MediaType);
         }
-        let time_max = Duration::from_millis(self.limits.body_ms_max);
-        let body = match body::read(body, self.limits.webhook_body_bytes_max, time_max).await {
+        let body = match body::read(body, self.limits.webhook_body_bytes_max, deadline).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return (answer::too_large(), Outcome::TooLarge),
             Err(BodyError::Timeout) => return (answer::timeout(), Outcome::Timeout),
             Err(BodyError::Broken) => return (answer::broken(), Outcome::Broken),
         };
-        let delivery = delivery(&source, &head, body);
+        // Only now: slow strangers must not hold the places of genuine senders.
+        let Some(_place) = Place::take(Arc::clone(&source), self.limits.source_in_flight_max) else {
+            return (answer::throttled(), Outcome::Throttled);
+        };
+        let delivery = delivery(&source, &head, body, self.traces.of(&head.headers));
         let span = tracing::debug_span!("delivery", source = %delivery.source, trace_id = %delivery.trace);
         self.deliver(source, delivery).instrument(span).await
+    }
+
+    fn body_deadline(&self, started: Instant) -> Instant {
+        started + Duration::from_millis(self.limits.body_ms_max)
     }
 
     async fn deliver(&self, source: Arc<SourceEntry>, delivery: Delivery) -> (Answer, Outcome) {
@@ -128,7 +143,7 @@ fn is_absurd(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| family(value.as_bytes()))
 }
 
-fn delivery(source: &SourceEntry, head: &Parts, body: bytes::Bytes) -> Delivery {
+fn delivery(source: &SourceEntry, head: &Parts, body: bytes::Bytes, trace: TraceId) -> Delivery {
     Delivery {
         source: source.name.clone(),
         method: head.method.as_str().to_owned(),
@@ -136,7 +151,7 @@ fn delivery(source: &SourceEntry, head: &Parts, body: bytes::Bytes) -> Delivery 
         headers: flat::headers(&head.headers),
         body,
         received_at: Timestamp::now(),
-        trace: flat::trace(&head.headers),
+        trace,
     }
 }
 

@@ -120,14 +120,14 @@ impl EventId {
 
 impl std::fmt::Display for EventId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value = u128::from_be_bytes(self.0);
-        f.write_str("ev_")?;
-        for place in (0..26_u32).rev() {
-            let digit = (value >> (place * 5)) & 31;
-            let letter = usize::try_from(digit).ok().and_then(|digit| CROCKFORD.get(digit)).copied().unwrap_or(b'0');
-            write!(f, "{}", char::from(letter))?;
+        let mut value = u128::from_be_bytes(self.0);
+        let mut text = *b"ev_00000000000000000000000000";
+        for place in text.iter_mut().skip(3).rev() {
+            let digit = usize::try_from(value & 31).unwrap_or(0);
+            *place = CROCKFORD.get(digit).copied().unwrap_or(b'0');
+            value >>= 5;
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -18,7 +18,7 @@ use super::page::{self, LIMIT_DEFAULT, LIMIT_MAX};
 use super::problem::Problem;
 use super::wait::{self, Ingested, WaitParams};
 use super::{ApiState, schema};
-use crate::{acceptor, flat};
+use crate::acceptor;
 
 /// Which documents to list.
 #[derive(Deserialize, IntoParams)]
@@ -174,7 +174,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let source = state.sources().get(&given.source).ok_or_else(|| acceptor::unknown_source(&given.source))?;
     let document = given.into_document()?;
-    take_in(&state, &source.name, document, flat::trace(&headers), params).await
+    take_in(&state, &source.name, document, state.traces().of(&headers), params).await
 }
 
 /// Deletes a document: a new version of it that readers do not see.
@@ -209,7 +209,7 @@ pub(super) async fn remove(
         relations: Vec::new(),
         attachments: Vec::new(),
     };
-    take_in(&state, &view.source, tombstone, flat::trace(&headers), params).await
+    take_in(&state, &view.source, tombstone, state.traces().of(&headers), params).await
 }
 
 async fn take_in(

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::ApiState;
 use super::problem::Problem;
@@ -45,7 +46,7 @@ impl FromRequest<ApiState> for RawBody {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         let limits = state.limits();
         let (bytes_max, ms_max) = (limits.api_body_bytes_max, limits.body_ms_max);
-        let read = body::read(request.into_body(), bytes_max, Duration::from_millis(ms_max)).await;
+        let read = body::read(request.into_body(), bytes_max, Instant::now() + Duration::from_millis(ms_max)).await;
         read.map(Self).map_err(|error| match error {
             BodyError::TooLarge => Failure::never(
                 Code::BODY_TOO_LARGE,

@@ -80,7 +80,7 @@ pub(super) async fn file(
         path,
         priority,
         received_at: Timestamp::now(),
-        trace: flat::trace(&headers),
+        trace: state.traces().of(&headers),
     };
     let event = NewEvent::from_file(origin, &name, body);
     let appended = acceptor::append(state.ports().inbox.as_ref(), event).await?;
@@ -145,7 +145,7 @@ pub(super) async fn delivery(
         headers: recorded.headers,
         body: recorded.body,
         received_at: Timestamp::now(),
-        trace: flat::trace(&headers),
+        trace: state.traces().of(&headers),
     };
     let accept = std::time::Duration::from_millis(state.limits().accept_ms_max);
     let answered = tokio::time::timeout(accept, state.acceptor().deliver(delivery, source)).await;

@@ -36,6 +36,7 @@ pub use access::{Access, Scope, Token};
 pub use problem::Problem;
 
 use crate::acceptor::WebhookAcceptor;
+use crate::flat::Traces;
 use crate::listeners::Ports;
 use crate::metrics::Metrics;
 use crate::sources::SourceTable;
@@ -49,6 +50,7 @@ struct Parts {
     acceptor: WebhookAcceptor,
     sources: Arc<SourceTable>,
     metrics: Arc<Metrics>,
+    traces: Traces,
     limits: IntakeLimits,
     access: Access,
 }
@@ -59,7 +61,8 @@ impl ApiState {
         let metrics = Arc::new(metrics);
         let sources = Arc::new(SourceTable::new(Arc::clone(&ports.catalog), Arc::clone(&metrics)));
         let acceptor = WebhookAcceptor::new(Arc::clone(&ports.verifier), Arc::clone(&ports.inbox));
-        Self(Arc::new(Parts { ports, acceptor, sources, metrics, limits, access }))
+        let traces = Traces::default();
+        Self(Arc::new(Parts { ports, acceptor, sources, metrics, traces, limits, access }))
     }
 
     pub(crate) fn ports(&self) -> &Ports {
@@ -80,6 +83,10 @@ impl ApiState {
 
     pub(crate) fn limits(&self) -> &IntakeLimits {
         &self.0.limits
+    }
+
+    fn traces(&self) -> &Traces {
+        &self.0.traces
     }
 
     fn access(&self) -> &Access {

@@ -128,7 +128,7 @@ async fn a_document_that_breaks_a_rule_is_refused_in_words() {
 
 #[tokio::test]
 async fn waiting_answers_when_the_event_has_ended() {
-    let host = Host::with(IntakeLimits { wait_ms_max: 300, ..IntakeLimits::default() }).await;
+    let host = Host::with(IntakeLimits { wait_ms_max: 1_000, ..IntakeLimits::default() }).await;
     let body = json!({"source": "alpha", "kind": "note", "content": "x"}).to_string();
     let pending = host.json("POST", "/v1/documents?wait=true", body.as_bytes(), 202).await;
     assert_eq!(pending["state"], "accepted", "the time is up: the state so far");

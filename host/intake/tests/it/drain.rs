@@ -59,3 +59,14 @@ async fn what_does_not_end_is_cut_after_the_drain_time() {
     tokio::time::timeout(DEADLINE, host.task.take().unwrap()).await.expect("the server ends").unwrap();
     assert!(stuck.is_closed_within(DEADLINE).await);
 }
+
+#[tokio::test]
+async fn a_connection_that_never_sent_anything_does_not_hold_up_the_end() {
+    let mut host = Host::start().await;
+    let mut silent = Connection::open(host.intake).await;
+    assert_eq!(host.webhook("accept", b"{}").await.status, 202, "the listener has taken up the one before");
+    host.shutdown.cancel();
+    // The header timer alone would take 10 s.
+    tokio::time::timeout(Duration::from_secs(5), host.task.take().unwrap()).await.expect("the server ends").unwrap();
+    assert!(silent.is_closed_within(DEADLINE).await);
+}
