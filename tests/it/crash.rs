@@ -184,30 +184,13 @@ fn check(server: &Server, plan: &[(Kind, u64)], seen: &Seen, tally: crate::harne
 }
 
 fn all_events(server: &Server) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let mut before = String::new();
-    loop {
-        let page = server.get(&format!("/v1/events?limit=1000{before}"));
-        let page = page.as_array().unwrap();
-        let Some(last) = page.last() else { return all };
-        before = format!("&before={}", last["id"].as_str().unwrap());
-        all.extend(
-            page.iter()
-                .map(|event| (event["id"].as_str().unwrap().to_owned(), event["state"].as_str().unwrap().to_owned())),
-        );
-    }
+    let text = |event: &serde_json::Value, key: &str| event[key].as_str().unwrap().to_owned();
+    server.pages("/v1/events?limit=1000").iter().map(|event| (text(event, "id"), text(event, "state"))).collect()
 }
 
 fn all_documents(server: &Server) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    let mut after = String::new();
-    loop {
-        let page = server.get(&format!("/v1/documents?limit=1000{after}"));
-        let page = page.as_array().unwrap();
-        let Some(last) = page.last() else { return all };
-        after = format!("&after={}", last["id"].as_str().unwrap());
-        for document in page {
-            assert!(all.insert(document["id"].as_str().unwrap().to_owned()), "a document is listed twice");
-        }
-    }
+    let listed = server.pages("/v1/documents?limit=1000");
+    let ids: BTreeSet<String> = listed.iter().map(|document| document["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), listed.len(), "a document is listed twice");
+    ids
 }

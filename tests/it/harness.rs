@@ -205,6 +205,24 @@ impl Server {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Every item of a list, following `Link: <…>; rel="next"`.
+    pub fn pages(&self, path: &str) -> Vec<Value> {
+        let token = fs::read_to_string(self.dir.path().join("data/token")).unwrap();
+        let (base, mut next, mut all) = (format!("http://{}", self.api), Some(path.to_owned()), Vec::new());
+        while let Some(path) = next {
+            let (url, token) = (format!("{base}{path}"), token.clone());
+            let (link, items) = block_on(async move {
+                let client = reqwest::Client::builder().no_proxy().build().unwrap();
+                let response = client.get(url).bearer_auth(token).send().await.unwrap();
+                let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+                (link, response.json::<Vec<Value>>().await.unwrap())
+            });
+            all.extend(items);
+            next = link.and_then(|link| Some(link.split_once('<')?.1.split_once('>')?.0.to_owned()));
+        }
+        all
+    }
+
     /// The text of `/metrics`.
     pub fn scrape(&self) -> String {
         get(&format!("http://{}/metrics", self.metrics), None).expect("metrics answer").1
@@ -213,7 +231,8 @@ impl Server {
     /// Counts over all sources.
     pub fn tally(&self) -> Tally {
         let stats = self.get("/v1/stats");
-        serde_json::from_value(stats["events"]["total"].clone()).unwrap()
+        let one = |source: &Value| serde_json::from_value::<Tally>(source.clone()).unwrap();
+        stats.as_array().unwrap().iter().map(one).fold(Tally::default(), |sum, tally| sum.plus(&tally))
     }
 
     /// Waits until nothing is in flight.

@@ -6,6 +6,11 @@
 
 mod harness;
 
+mod cli;
 mod crash;
+mod demo;
+mod docker;
 mod fsync;
+mod memory;
 mod swap;
+mod tidy;

@@ -318,6 +318,8 @@ pub struct DoctorArgs {
 pub enum BenchCommand {
     /// Signed, deduplicated, fsynced accepts per second beside a bare server
     Intake(BenchIntakeArgs),
+    /// What one plugin call costs beside the same Rust code run natively
+    Plugin(BenchPluginArgs),
 }
 
 #[derive(Debug, Args)]
@@ -337,6 +339,13 @@ pub struct BenchIntakeArgs {
     /// Requests per second in the open loop
     #[arg(long, default_value_t = 13_000)]
     pub rate: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchPluginArgs {
+    /// Interleaved rounds
+    #[arg(long, default_value_t = 7)]
+    pub rounds: u32,
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub async fn parts(options: &HostOptions) -> anyhow::Result<Parts> {
     })?;
     let catalog_options = CatalogOptions {
         plugins_dir: options.plugins.clone(),
-        cache_dir: options.cache.clone(),
+        cache_dir: options.cache.join("compiled"),
         limits: limits.plugin.clone(),
         sources,
         state: journal.clone(),
@@ -97,7 +97,7 @@ pub async fn catalog_alone(
         tokio::task::spawn_blocking(move || Journal::open_with(&dir, &limits.journal, &limits.plugin)).await?;
     start_catalog(CatalogOptions {
         plugins_dir: plugins.to_owned(),
-        cache_dir: cache.to_owned(),
+        cache_dir: cache.join("compiled"),
         limits: settings.limits.plugin.clone(),
         sources: source_settings(settings)?,
         state: journal.map_err(Failure::from)?,

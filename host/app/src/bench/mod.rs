@@ -4,3 +4,4 @@ pub mod bare;
 pub mod figures;
 pub mod front;
 pub mod load;
+pub mod ports;

@@ -11,6 +11,7 @@ use apex_model::{Code, Failure};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::bench_plugin;
 use crate::bench::bare;
 use crate::bench::figures::{Run, Spread};
 use crate::bench::front::FrontSender;
@@ -48,6 +49,7 @@ struct Answer {
     unique_accepted: u64,
     journal_rows: u64,
     with_processing: Processing,
+    plugin: bench_plugin::Answer,
 }
 
 /// The same open loop while the backlog is worked off.
@@ -117,6 +119,7 @@ async fn measure(global: &Global, printer: Printer, args: &BenchIntakeArgs, dir:
         unique_accepted,
         journal_rows: tally.accepted - tally.duplicate,
         with_processing,
+        plugin: bench_plugin::cases(global, printer, args.rounds).await?,
         series,
     })
 }
@@ -215,4 +218,5 @@ fn print(printer: Printer, args: &BenchIntakeArgs, answer: &Answer) {
         "with processing on, open loop at {}/s: p50 {:.2} ms, p99 {:.2} ms, {} events worked off meanwhile, journal rows {} = unique ids {}",
         p.rate_per_s, p.p50_ms, p.p99_ms, p.worked_off, p.journal_rows, p.unique_accepted
     ));
+    bench_plugin::print(printer, &answer.plugin, args.rounds);
 }

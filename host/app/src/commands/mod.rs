@@ -1,6 +1,7 @@
 //! One file a verb; this one only chooses.
 
 mod bench_intake;
+mod bench_plugin;
 mod check;
 mod dead_letter;
 mod demo;
@@ -50,6 +51,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Model(command) => model::run(printer, &settings, &command).await,
         Command::Doctor(args) => doctor::run(&global, printer, args).await,
         Command::Bench(BenchCommand::Intake(args)) => bench_intake::run(&global, printer, args).await,
+        Command::Bench(BenchCommand::Plugin(args)) => bench_plugin::run(&global, printer, args).await,
         Command::Completions { .. } => Ok(Exit::Done),
     }
 }
