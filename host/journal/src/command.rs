@@ -57,6 +57,11 @@ impl Op {
         matches!(self, Self::Append(_))
     }
 
+    /// Bytes of the body it brings.
+    pub(crate) fn bytes(&self) -> usize {
+        self.event().map_or(0, |event| event.body.len())
+    }
+
     /// The event it brings, if any.
     pub(crate) fn event(&self) -> Option<&NewEvent> {
         match self {

@@ -10,6 +10,11 @@ use crate::error;
 /// Operations other than appends that may wait. Their callers each wait for their answer, so this many means a defect or a stuck disk.
 const OTHERS_MAX: usize = 4_096;
 
+/// Bytes of bodies that may wait: what a burst of large bodies may take of memory. Over: `JOURNAL_FULL`.
+const BYTES_MAX: usize = 256 << 20;
+/// Bytes of bodies one group takes, unless its first body alone has more: a larger transaction would make small rows wait.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
 /// See the module.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
@@ -21,6 +26,7 @@ pub(crate) struct Queue {
 struct Waiting {
     jobs: VecDeque<Job>,
     rows: usize,
+    bytes: usize,
     closed: bool,
 }
 
@@ -46,13 +52,18 @@ impl Queue {
     pub(crate) fn push(&self, job: Job) {
         let mut waiting = self.lock();
         let is_row = job.op.is_row();
+        let bytes = job.op.bytes();
         let others = waiting.jobs.len() - waiting.rows;
         let refused = if waiting.closed {
             error::closed()
-        } else if (is_row && waiting.rows >= self.rows_max) || (!is_row && others >= OTHERS_MAX) {
+        } else if (is_row && waiting.rows >= self.rows_max)
+            || (!is_row && others >= OTHERS_MAX)
+            || (waiting.bytes > 0 && waiting.bytes.saturating_add(bytes) > BYTES_MAX)
+        {
             error::full()
         } else {
             waiting.rows += usize::from(is_row);
+            waiting.bytes += bytes;
             waiting.jobs.push_back(job);
             drop(waiting);
             self.arrived.notify_one();
@@ -69,9 +80,16 @@ impl Queue {
             .arrived
             .wait_timeout_while(waiting, patience, |waiting| waiting.jobs.is_empty() && !waiting.closed)
             .unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.jobs.len().min(most);
+        let mut bytes = 0_usize;
+        let fits = waiting.jobs.iter().take(most).take_while(|job| {
+            let is_first = bytes == 0;
+            bytes = bytes.saturating_add(job.op.bytes());
+            is_first || bytes <= GROUP_BYTES_MAX
+        });
+        let count = fits.count();
         let jobs: Vec<Job> = waiting.jobs.drain(..count).collect();
         waiting.rows -= jobs.iter().filter(|job| job.op.is_row()).count();
+        waiting.bytes -= jobs.iter().map(|job| job.op.bytes()).sum::<usize>();
         Taken { ended: waiting.closed && jobs.is_empty(), jobs }
     }
 

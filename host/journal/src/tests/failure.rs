@@ -125,6 +125,20 @@ fn a_full_queue_and_a_closed_journal_answer_at_once() {
 }
 
 #[test]
+fn large_bodies_wait_only_up_to_a_bound_of_bytes() {
+    let kit = Kit::new();
+    let large = vec![7; 100 << 20];
+    let body = bytes::Bytes::from(large);
+    let large = |key: &str| apex_model::event::NewEvent { body: body.clone(), ..event(key) };
+    let answers =
+        kit.while_held(|| [large("a"), large("b"), large("c"), event("d")].map(|event| kit.start_append(event)));
+    let codes = answers.map(|answer| answer.recv().unwrap().err().map(|failure| failure.code));
+    assert_eq!(codes, [None, None, Some(Code::JOURNAL_FULL), None]);
+    assert_eq!(kit.claim(9).len(), 1, "one claim hands out one such body, whatever it is asked for");
+    assert_eq!(kit.claim(9).len(), 1);
+}
+
+#[test]
 fn a_directory_that_cannot_be_used_is_a_clear_error() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");
