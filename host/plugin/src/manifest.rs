@@ -97,6 +97,20 @@ pub enum Encoding {
     Whsec,
 }
 
+impl std::str::FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "utf8" => Ok(Self::Utf8),
+            "base64" => Ok(Self::Base64),
+            "hex" => Ok(Self::Hex),
+            "whsec" => Ok(Self::Whsec),
+            other => Err(format!("encoding `{other}` is none of utf8, base64, hex, whsec")),
+        }
+    }
+}
+
 /// One secret a connector names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
