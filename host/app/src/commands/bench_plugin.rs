@@ -143,8 +143,8 @@ fn workbench(plugins: &Path, id: &str) -> anyhow::Result<Workbench> {
             .into());
     }
     let mut settings = SourceSettings::bare(source_name(id)?, id);
-    settings.secrets.insert("webhook".to_owned(), vec![SECRET.to_owned().into()]);
-    settings.secrets.insert("token".to_owned(), vec![SECRET.to_owned().into()]);
+    let secret = if id == "samsara" { "token" } else { "webhook" };
+    settings.secrets.insert(secret.to_owned(), vec![SECRET.to_owned().into()]);
     settings.granted_hosts.push("https://api.samsara.com".to_owned());
     let ports = Arc::new(MemoryPorts::default());
     let page = vehicle_page();

@@ -71,7 +71,15 @@ impl Senders {
         };
         let samsara = SourceSettings {
             secrets: [("token".to_owned(), literal(SAMSARA_TOKEN))].into(),
-            config: [("base_url".to_owned(), base_url.clone().into())].into_iter().collect(),
+            config: [
+                ("base_url".to_owned(), base_url.clone().into()),
+                (
+                    "types".to_owned(),
+                    ["gps", "engineStates", "obdOdometerMeters", "fuelPercents", "faultCodes"].to_vec().into(),
+                ),
+            ]
+            .into_iter()
+            .collect(),
             grant: Grant { hosts: vec![base_url, "https://api.samsara.com".to_owned()] },
             ..SourceSettings::default()
         };
