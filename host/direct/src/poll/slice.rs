@@ -19,6 +19,9 @@ use crate::chance;
 /// How long a slice whose pages are still being worked off waits before it looks again.
 const AHEAD: Duration = Duration::from_millis(250);
 
+/// The shortest wait between two polls that bring nothing: a connector that says it is idle for no time must not spin.
+const IDLE_MIN: Duration = Duration::from_millis(50);
+
 /// See the module.
 pub(super) struct Slice {
     parts: Arc<PollParts>,
@@ -103,7 +106,7 @@ impl Slice {
                 tracing::warn!(%source, slice = self.name, "the connector says there is more and makes no progress");
                 Turn::Wait(self.plan.every)
             }
-            Next::Idle(after) => Turn::Wait(after.unwrap_or(self.plan.every)),
+            Next::Idle(after) => Turn::Wait(after.unwrap_or(self.plan.every).max(IDLE_MIN)),
             Next::Finished => Turn::Rest,
         })
     }
@@ -174,7 +177,7 @@ pub(super) fn pause_after(failure: &Failure, failures: u32, limits: &DirectLimit
     match failure.retry {
         // A refused credential waits for a person, whatever the connector thinks of trying again.
         _ if failure.code == Code::FAULT_UNAUTHORIZED => hold,
-        Retry::After(delay) => delay,
+        Retry::After(delay) => delay.max(Duration::from_millis(limits.backoff_ms_min)),
         Retry::Hold => hold,
         Retry::Backoff => chance::backoff(limits.backoff_ms_min, limits.backoff_ms_max, failures),
         // A poll has no dead letter: what cannot be mended by trying is tried rarely.

@@ -15,7 +15,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The writing connection, the reading ones, and the next fence.
 pub(super) async fn open(file: &Path) -> Result<(SqliteConnection, SqlitePool, i64), sqlx::Error> {
-    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT);
+    // A log line a statement costs more than most statements do.
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
     let mut writer = options
         .clone()
         .create_if_missing(true)
@@ -29,7 +30,7 @@ pub(super) async fn open(file: &Path) -> Result<(SqliteConnection, SqlitePool, i
     migrate(&mut writer).await?;
     let fence: i64 =
         sqlx::query_scalar("SELECT coalesce(max(fence), 0) + 1 FROM document").fetch_one(&mut writer).await?;
-    let reading = options.pragma("query_only", "1").pragma("mmap_size", "268435456");
+    let reading = options.pragma("query_only", "1");
     let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(reading).await?;
     Ok((writer, pool, fence))
 }
