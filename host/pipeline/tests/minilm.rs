@@ -147,3 +147,17 @@ fn a_damaged_file_is_replaced_and_two_fetches_do_not_disturb_each_other() {
     let states = model_fetch::check(dir.path()).unwrap();
     assert!(states.iter().all(|(_, state)| *state == model_fetch::FileState::Right));
 }
+
+#[tokio::test]
+async fn calls_that_nobody_waits_for_hold_up_nobody() {
+    let options = MiniLmOptions { queue_calls_max: 4, ..MiniLmOptions::new(&model_dir(), 4) };
+    let embedder = Arc::new(MiniLm::new(options).unwrap());
+    for n in 0..40 {
+        let long = vec![format!("cancelled {n} {}", "and again the truck is late ".repeat(40)); 50];
+        let call = embedder.embed(long);
+        // Long enough to enter the queue, too short for 2,000 texts: the call is dropped on the way.
+        let _ = tokio::time::timeout(Duration::from_millis(1), call).await;
+    }
+    let answered = tokio::time::timeout(Duration::from_secs(60), embedder.embed(vec!["a question".into()])).await;
+    assert_eq!(answered.expect("cancelled calls must not be worked off first").unwrap().len(), 1);
+}

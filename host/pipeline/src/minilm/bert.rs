@@ -11,14 +11,15 @@ use candle_core::{Device, Result, Tensor};
 
 use super::elementwise::{AddNorm, Gelu, Softmax};
 use super::product::Linear;
-use super::{DIMENSIONS, ModelError, weights};
+use super::weights::{self, Values};
+use super::{DIMENSIONS, ModelError};
 use crate::model_fetch;
 
 const LAYERS: usize = 6;
 const HEADS: usize = 12;
 const HEAD_WIDTH: usize = DIMENSIONS / HEADS;
 /// 1 / √32, the width of a head.
-const QUERY_SCALE: f64 = 0.176_776_695_296_636_87;
+const QUERY_SCALE: f32 = 0.176_776_7;
 /// `layer_norm_eps` of the model's `config.json`.
 const EPSILON: f32 = 1e-12;
 
@@ -51,16 +52,19 @@ impl Bert {
     pub fn load(dir: &Path) -> std::result::Result<Self, ModelError> {
         let file = dir.join(model_fetch::WEIGHTS_FILE);
         let tensors = weights::read(&file, model_fetch::WEIGHTS_SHA256)?;
-        Self::build(&Named { tensors }).map_err(|error| ModelError::Corrupt { file, why: error.to_string() })
+        Self::build(&mut Named { tensors }).map_err(|error| ModelError::Corrupt { file, why: error.to_string() })
     }
 
-    fn build(named: &Named) -> Result<Self> {
+    fn build(named: &mut Named) -> Result<Self> {
         let layers =
             (0..LAYERS).map(|layer| Layer::build(named, &format!("encoder.layer.{layer}"))).collect::<Result<_>>()?;
+        let mut token_type = named.take("embeddings.token_type_embeddings.weight")?.values;
+        // Every text is of the first of the two types.
+        token_type.truncate(DIMENSIONS);
         Ok(Self {
-            words: named.get("embeddings.word_embeddings.weight")?,
-            positions: named.get("embeddings.position_embeddings.weight")?,
-            token_type: named.get("embeddings.token_type_embeddings.weight")?.get(0)?.to_vec1()?,
+            words: named.matrix("embeddings.word_embeddings.weight")?,
+            positions: named.matrix("embeddings.position_embeddings.weight")?,
+            token_type,
             norm: named.norm("embeddings.LayerNorm")?,
             layers,
         })
@@ -91,19 +95,16 @@ impl Bert {
 }
 
 impl Layer {
-    fn build(named: &Named, prefix: &str) -> Result<Self> {
-        let scale = QUERY_SCALE;
-        let part = |name: &str, scale: f64| -> Result<(Tensor, Tensor)> {
-            let prefix = format!("{prefix}.attention.self.{name}");
-            Ok(((named.get(&format!("{prefix}.weight"))? * scale)?, (named.get(&format!("{prefix}.bias"))? * scale)?))
-        };
-        let (query, query_bias) = part("query", scale)?;
-        let (key, key_bias) = part("key", 1.0)?;
-        let (value, value_bias) = part("value", 1.0)?;
-        let weight = Tensor::cat(&[query, key, value], 0)?;
-        let bias = Tensor::cat(&[query_bias, key_bias, value_bias], 0)?;
+    fn build(named: &mut Named, prefix: &str) -> Result<Self> {
+        let mut weight = Vec::new();
+        let mut bias = Vec::new();
+        for (part, scale) in [("query", QUERY_SCALE), ("key", 1.0), ("value", 1.0)] {
+            let prefix = format!("{prefix}.attention.self.{part}");
+            weight.extend(named.take(&format!("{prefix}.weight"))?.values.iter().map(|value| value * scale));
+            bias.extend(named.take(&format!("{prefix}.bias"))?.values.iter().map(|value| value * scale));
+        }
         Ok(Self {
-            attention: Linear::new(&weight, &bias)?,
+            attention: Linear::new(DIMENSIONS, &weight, bias)?,
             attention_out: named.linear(&format!("{prefix}.attention.output.dense"))?,
             attention_norm: named.norm(&format!("{prefix}.attention.output.LayerNorm"))?,
             widen: named.linear(&format!("{prefix}.intermediate.dense"))?,
@@ -146,23 +147,30 @@ impl Norm {
     }
 }
 
-/// The file's tensors by name.
+/// The file's tensors by name. Each is taken out once, so that its memory is free as soon as it has been rearranged.
 struct Named {
-    tensors: HashMap<String, Tensor>,
+    tensors: HashMap<String, Values>,
 }
 
 impl Named {
-    fn get(&self, name: &str) -> Result<Tensor> {
-        self.tensors.get(name).cloned().ok_or_else(|| candle_core::Error::Msg(format!("tensor `{name}` is missing")))
+    fn take(&mut self, name: &str) -> Result<Values> {
+        self.tensors.remove(name).ok_or_else(|| candle_core::Error::Msg(format!("tensor `{name}` is missing")))
     }
 
-    fn linear(&self, prefix: &str) -> Result<Linear> {
-        Linear::new(&self.get(&format!("{prefix}.weight"))?, &self.get(&format!("{prefix}.bias"))?)
+    fn matrix(&mut self, name: &str) -> Result<Tensor> {
+        let Values { shape, values } = self.take(name)?;
+        Tensor::from_vec(values, shape, &Device::Cpu)
     }
 
-    fn norm(&self, prefix: &str) -> Result<Norm> {
-        let values = |name: &str| self.get(&format!("{prefix}.{name}"))?.to_vec1();
-        Ok(Norm { weight: values("weight")?, offset: values("bias")? })
+    fn linear(&mut self, prefix: &str) -> Result<Linear> {
+        let weight = self.take(&format!("{prefix}.weight"))?;
+        let inputs = weight.shape.last().copied().unwrap_or_default();
+        Linear::new(inputs, &weight.values, self.take(&format!("{prefix}.bias"))?.values)
+    }
+
+    fn norm(&mut self, prefix: &str) -> Result<Norm> {
+        let weight = self.take(&format!("{prefix}.weight"))?.values;
+        Ok(Norm { weight, offset: self.take(&format!("{prefix}.bias"))?.values })
     }
 }
 

@@ -28,15 +28,19 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Takes a weight as stored, `[outputs, inputs]`, outputs a multiple of 16, and a bias `[outputs]`.
-    pub fn new(weight: &Tensor, bias: &Tensor) -> Result<Self> {
-        let (outputs, inputs) = weight.dims2()?;
-        if outputs % COLUMNS != 0 || bias.dims1()? != outputs {
-            return Err(Error::Msg(format!("a weight of {outputs} × {inputs} does not fit the panels or its bias")));
+    /// Takes a weight as stored, `[outputs, inputs]` row by row, outputs a multiple of 16, and a bias `[outputs]`.
+    pub fn new(inputs: usize, weight: &[f32], bias: Vec<f32>) -> Result<Self> {
+        let outputs = bias.len();
+        if inputs == 0 || weight.len() != inputs * outputs || !outputs.is_multiple_of(COLUMNS) {
+            return Err(Error::Msg(format!("a weight of {} does not fit {outputs} × {inputs}", weight.len())));
         }
-        let panels = weight.reshape((outputs / COLUMNS, COLUMNS, inputs))?.transpose(1, 2)?.contiguous()?;
-        let panels = panels.flatten_all()?.to_vec1()?;
-        Ok(Self { inputs, outputs, panels, bias: bias.to_vec1()?, arch: Arch::new() })
+        let mut panels = Vec::with_capacity(weight.len());
+        for columns in weight.chunks_exact(inputs * COLUMNS) {
+            for input in 0..inputs {
+                panels.extend(columns.iter().skip(input).step_by(inputs));
+            }
+        }
+        Ok(Self { inputs, outputs, panels, bias, arch: Arch::new() })
     }
 
     /// `rows` × weight + bias.
@@ -150,10 +154,11 @@ mod tests {
                 (from..from + many).map(|n| ((n * 7_919) % 1_009) as f32 / 1_009.0 - 0.5).collect()
             };
             let rows = Tensor::from_vec(numbers(1, count * 40), (count, 40), &Device::Cpu).unwrap();
+            let linear = Linear::new(40, &numbers(5, 32 * 40), numbers(9, 32)).unwrap();
             let weight = Tensor::from_vec(numbers(5, 32 * 40), (32, 40), &Device::Cpu).unwrap();
             let bias = Tensor::from_vec(numbers(9, 32), 32, &Device::Cpu).unwrap();
             let expected = rows.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
-            let found = Linear::new(&weight, &bias).unwrap().apply(&rows).unwrap();
+            let found = linear.apply(&rows).unwrap();
             let off = (found - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(off < 1e-5, "{count} rows are off by {off}");
         }
@@ -161,12 +166,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let tensor = |rows: usize, columns: usize| {
-            Tensor::zeros((rows, columns), candle_core::DType::F32, &Device::Cpu).unwrap()
-        };
-        let bias = |many: usize| Tensor::zeros(many, candle_core::DType::F32, &Device::Cpu).unwrap();
-        assert!(Linear::new(&tensor(17, 4), &bias(17)).is_err());
-        assert!(Linear::new(&tensor(16, 4), &bias(15)).is_err());
-        assert!(Linear::new(&tensor(16, 4), &bias(16)).unwrap().apply(&tensor(2, 5)).is_err());
+        assert!(Linear::new(4, &[0.0; 68], vec![0.0; 17]).is_err());
+        assert!(Linear::new(4, &[0.0; 64], vec![0.0; 32]).is_err());
+        assert!(Linear::new(0, &[], vec![0.0; 16]).is_err());
+        let rows = Tensor::zeros((2, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(Linear::new(4, &[0.0; 64], vec![0.0; 16]).unwrap().apply(&rows).is_err());
     }
 }

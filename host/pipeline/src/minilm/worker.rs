@@ -4,6 +4,7 @@
 //! it as good as shorter, so that none waits for ever.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -105,7 +106,7 @@ impl Worker {
 
     /// Takes a call in: its texts become token ids.
     fn admit(&mut self, request: Request) {
-        match self.encode(&request.texts) {
+        match guarded(|| self.encode(&request.texts)) {
             Ok(encoded) => {
                 let call = self.calls;
                 self.calls += 1;
@@ -144,6 +145,7 @@ impl Worker {
 
     /// Embeds one batch and answers the calls that are complete with it.
     fn round(&mut self) {
+        self.forget_cancelled();
         let Some(model) = &self.model else {
             return;
         };
@@ -152,10 +154,11 @@ impl Worker {
         if ids.is_empty() {
             return;
         }
-        match self.pool.install(|| model.embed(&ids)) {
+        let compute =
+            || self.pool.install(|| model.embed(&ids)).map_err(|error| ModelError::Compute(error.to_string()));
+        match guarded(compute) {
             Ok(vectors) => batch.iter().zip(vectors).for_each(|(text, vector)| self.keep(text, vector)),
             Err(error) => {
-                let error = ModelError::Compute(error.to_string());
                 for text in &batch {
                     self.give_up(text.call, &error);
                 }
@@ -181,6 +184,12 @@ impl Worker {
         }
     }
 
+    /// Drops the calls that nobody waits for any more.
+    fn forget_cancelled(&mut self) {
+        self.open.retain(|(_, open)| !open.request.reply.is_closed());
+        self.waiting.retain(|text| self.open.iter().any(|(call, _)| *call == text.call));
+    }
+
     fn give_up(&mut self, call: u64, error: &ModelError) {
         self.waiting.retain(|text| text.call != call);
         if let Some(at) = self.open.iter().position(|(open, _)| *open == call)
@@ -189,6 +198,11 @@ impl Worker {
             drop(open.request.reply.send(Err(error.clone())));
         }
     }
+}
+
+/// Turns a panic in the libraries below into an error of this call: the thread must live on for the others.
+fn guarded<T>(compute: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| Err(ModelError::Compute("it panicked".to_owned())))
 }
 
 /// Takes the texts that go next out of `waiting`.
@@ -263,6 +277,13 @@ mod tests {
         let short = shortened(&ids);
         assert_eq!((short.len(), short.first(), short.last()), (256, Some(&0), Some(&299)));
         assert_eq!(shortened(&[1, 2]), [1, 2]);
+    }
+
+    #[test]
+    fn a_panic_is_an_error_of_the_call() {
+        let failed =
+            guarded(|| -> Result<(), ModelError> { std::panic::resume_unwind(Box::new("as a library might")) });
+        assert!(matches!(failed, Err(ModelError::Compute(_))));
     }
 
     #[cfg(target_os = "linux")]
