@@ -150,9 +150,6 @@ where
                 }
             }
             () = shutdown.cancelled(), if cut_at.is_none() => {
-                if watch.is_unused() {
-                    return;
-                }
                 serving.as_mut().graceful_shutdown();
                 let end = Instant::now() + drain;
                 cut_at = Some(end);

@@ -1,8 +1,8 @@
 //! The clock of one connection: how long it may take for its headers, and how long it may do nothing.
 //!
 //! ```text
-//!   Open --first byte--> Head --request read--> Busy --answered--> Idle --first byte--> Head
-//!   header_ms_max (both together)               (the handler's)    idle_ms_max
+//!   open --> Head --request read--> Busy --answered--> Idle --first byte--> Head
+//!            header_ms_max           (the handler's)    idle_ms_max
 //! ```
 //!
 //! Nothing is armed per request: one timer a connection looks at the phase when it fires, at most once every
@@ -29,16 +29,14 @@ pub(crate) struct Patience {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Open,
     Head,
     Busy,
     Idle,
 }
 
-const OPEN: u64 = 0;
-const HEAD: u64 = 1;
-const BUSY: u64 = 2;
-const IDLE: u64 = 3;
+const HEAD: u64 = 0;
+const BUSY: u64 = 1;
+const IDLE: u64 = 2;
 
 /// What the timer finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +57,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self { opened: Instant::now(), word: AtomicU64::new(OPEN) }
+        Self { opened: Instant::now(), word: AtomicU64::new(HEAD) }
     }
 
     /// The request's headers are read.
@@ -73,23 +71,14 @@ impl Watch {
     }
 
     fn bytes_arrived(&self) {
-        match self.get() {
-            (Phase::Idle, _) => self.set(Phase::Head),
-            // The time for the headers has run since the connection was opened.
-            (Phase::Open, _) => self.word.store(HEAD, Ordering::Relaxed),
-            _ => {}
+        if self.get().0 == Phase::Idle {
+            self.set(Phase::Head);
         }
-    }
-
-    /// Whether nothing at all has been sent on this connection.
-    pub(crate) fn is_unused(&self) -> bool {
-        self.get().0 == Phase::Open
     }
 
     fn set(&self, phase: Phase) {
         let since = || u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
         let (code, ms) = match phase {
-            Phase::Open => (OPEN, 0),
             Phase::Head => (HEAD, since()),
             // Nothing ends this phase by time: the clock need not be read.
             Phase::Busy => (BUSY, 0),
@@ -101,7 +90,6 @@ impl Watch {
     fn get(&self) -> (Phase, Instant) {
         let word = self.word.load(Ordering::Relaxed);
         let phase = match word & 3 {
-            OPEN => Phase::Open,
             HEAD => Phase::Head,
             BUSY => Phase::Busy,
             _ => Phase::Idle,
@@ -120,7 +108,7 @@ impl Watch {
         let (phase, since) = self.get();
         let soonest = now + patience.header.min(patience.idle);
         let until = match phase {
-            Phase::Open | Phase::Head => since + patience.header,
+            Phase::Head => since + patience.header,
             Phase::Idle => since + patience.idle,
             Phase::Busy => return Look::Again(soonest),
         };
