@@ -76,7 +76,7 @@ impl Server {
         let health = Health {
             inbox: Arc::clone(&ports.inbox),
             catalog: Arc::clone(&ports.catalog),
-            cursors: Arc::clone(&ports.cursors),
+            poller: Arc::clone(&ports.poller),
             shutdown: stop.clone(),
         };
         let public = Arc::new(PublicService {
@@ -118,7 +118,7 @@ async fn metrics_text(State(scrape): State<Scrape>) -> impl IntoResponse {
 }
 
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
-    let (status, body) = health.ready().await.into_parts();
+    let (status, body) = health.ready().into_parts();
     (status, [(CONTENT_TYPE, "application/json")], body)
 }
 

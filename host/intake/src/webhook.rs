@@ -80,7 +80,7 @@ impl PublicService {
         match path {
             "/healthz" if reading => answer::json(StatusCode::OK, Health::live().to_owned()),
             "/readyz" if reading => {
-                let (status, body) = self.health.ready().await.into_parts();
+                let (status, body) = self.health.ready().into_parts();
                 answer::json(status, body)
             }
             _ => answer::not_found(),

@@ -245,6 +245,12 @@ pub trait Cursors: Send + Sync {
 pub trait Poller: Send + Sync {
     /// Polls the source as soon as possible instead of at its next turn; answers whether this host polls it at all.
     fn poll_now(&self, source: &SourceName) -> bool;
+    /// How long the source has answered no poll: since the last answer that was kept, whatever it brought, or since polling
+    /// it began. None if it is not polled here, has nothing left to poll, or this is not known.
+    fn silence(&self, source: &SourceName) -> Option<Duration> {
+        let _ = source;
+        None
+    }
 }
 
 /// The small store each source has for itself (`state` in the contract). Blocking: called from guest threads only.

@@ -68,6 +68,7 @@ pub struct State {
     pub last_delivery: Option<Delivery>,
     pub held: Vec<Box<dyn FnOnce() + Send>>,
     pub polled: Vec<SourceName>,
+    pub silence: Option<std::time::Duration>,
 }
 
 /// The whole rest of the host.

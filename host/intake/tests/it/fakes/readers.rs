@@ -1,6 +1,7 @@
 //! The catalogue, the embedding model and the stores in memory.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use apex_model::failure::PortResult;
 use apex_model::ids::{DocumentId, SourceName};
@@ -28,6 +29,10 @@ impl Poller for Fake {
             state.polled.extend(polls.then(|| source.clone()));
             polls
         })
+    }
+
+    fn silence(&self, _source: &SourceName) -> Option<Duration> {
+        self.with(|state| state.silence)
     }
 }
 
