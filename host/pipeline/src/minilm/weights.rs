@@ -90,7 +90,7 @@ fn tensors(reader: &mut impl Read) -> Result<HashMap<String, Values>, String> {
 /// Reads numbers piece by piece, so that their bytes are never in memory a second time.
 fn floats(reader: &mut impl Read, bytes: usize) -> std::io::Result<Vec<f32>> {
     let mut values = Vec::with_capacity(bytes / 4);
-    let mut piece = [0; 32 << 10];
+    let mut piece = [0; 16 << 10];
     let mut left = bytes;
     while left > 0 {
         let length = left.min(piece.len());
