@@ -33,6 +33,8 @@ fn config(limits: &PluginLimits) -> Config {
         .max_wasm_stack(limits.stack_bytes_max)
         .cranelift_opt_level(OptLevel::Speed)
         .native_unwind_info(false)
+        // Compiling on one thread keeps the freed memory in one place, and leaves a core to traffic while a connector is swapped.
+        .parallel_compilation(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     config
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::figures::Run;
-use super::front::{FrontSender, event_body};
+use super::front::{EventTemplate, FrontSender};
 
 /// How event ids follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ async fn one_connection(load: Load, connection: u64, start: Instant) -> anyhow::
     stream.set_nodelay(true)?;
     let mut run = Run::default();
     let mut buffer = vec![0_u8; 4096];
+    let mut template = EventTemplate::new(load.body_bytes);
     let connections = load.connections as u64;
     let gap = load.rate.map(|rate| Duration::from_nanos(1_000_000_000 * connections / rate.max(1)));
     let offset = gap.map(|gap| gap * u32::try_from(connection).unwrap_or(0) / u32::try_from(connections).unwrap_or(1));
@@ -87,7 +88,7 @@ async fn one_connection(load: Load, connection: u64, start: Instant) -> anyhow::
             Ids::Random => scatter(number),
         };
         let now_ms = apex_model::Timestamp::now().unix_ms();
-        let request = load.sender.request(now_ms, &event_body(id, load.body_bytes));
+        let request = load.sender.request(now_ms, template.body(id));
         let sent = if gap.is_some() { due } else { Instant::now() };
         stream.write_all(&request).await?;
         let status = read_answer(&mut stream, &mut buffer).await?;
