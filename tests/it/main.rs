@@ -7,9 +7,11 @@
 mod harness;
 
 mod cli;
+mod conformance;
 mod crash;
 mod demo;
 mod docker;
+mod examples;
 mod fsync;
 mod memory;
 mod swap;
