@@ -16,7 +16,7 @@ fn run(command: &mut Command) -> (i32, String, String) {
 fn mistakes_are_one_clear_error_and_exit_2() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("apex.toml");
-    let mut serve = |text: &str| {
+    let serve = |text: &str| {
         fs::write(&config, text).unwrap();
         run(apex().arg("--config").arg(&config).arg("--data").arg(dir.path().join("data")).arg("serve"))
     };
@@ -115,7 +115,7 @@ fn files_documents_and_requests_are_ingested_with_and_without_a_server() {
 #[test]
 fn the_trace_of_a_delivery_is_in_the_event_and_in_the_log() {
     let server = Server::start(&["frontapp"], "[log]\nformat = \"json\"\nlevel = \"debug\"\n");
-    let request = server.front().request(apex_model::Timestamp::now().unix_ms(), b"{\"type\": cut off");
+    let request = crate::harness::front().request(apex_model::Timestamp::now().unix_ms(), b"{\"type\": cut off");
     let intake = server.intake;
     let answer = crate::harness::block_on(async move {
         crate::harness::Connection::open(intake).await.unwrap().send(&request).await.unwrap()

@@ -69,7 +69,7 @@ fn nothing_answered_2xx_is_lost_when_the_host_is_killed() {
     let plan = Arc::new(plan(&mut lots));
     let next = Arc::new(AtomicUsize::new(0));
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let (sender, intake) = (server.front(), server.intake);
+    let (sender, intake) = (crate::harness::front(), server.intake);
     let senders = {
         let (plan, next, seen) = (Arc::clone(&plan), Arc::clone(&next), Arc::clone(&seen));
         std::thread::spawn(move || {

@@ -27,6 +27,11 @@ fn the_container_uses_the_hosts_own_ports_paths_and_variables() {
         assert!(docker.contains(&format!("{variable}=/var/lib/apex/")), "{variable} is set");
     }
     assert!(docker.contains("APEX_CACHE=/var/lib/apex/cache"));
+    assert!(docker.contains("APEX__MODEL__DIR=/usr/share/apex/model") && docker.contains("/usr/share/apex/model\n"));
+    apex_config::load(Some(&repository().join("docker/apex.toml"))).unwrap();
+    assert!(
+        compose.contains("APEX_CONFIG: /etc/apex/apex.toml") && compose.contains("./apex.toml:/etc/apex/apex.toml:ro")
+    );
     for path in ["/var/lib/apex/data", "/var/lib/apex/cache", "/var/lib/apex/plugins"] {
         assert!(compose.contains(path), "{path} is mounted: the root is read-only");
     }

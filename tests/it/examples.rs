@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{FRONT_SECRET, Server, apex, component, repository, succeed, wait_for};
+use crate::harness::{FRONT_SECRET, Server, apex, components, repository, succeed, wait_for};
 
 fn insist_on_tools() {
     for tool in ["bash", "curl", "openssl"] {
@@ -48,14 +48,12 @@ fn the_front_sender_is_taken_with_the_right_key_only() {
 
 #[test]
 fn the_minimal_configuration_needs_its_variable_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
-    let plugins = dir.path().join("plugins");
-    fs::create_dir(&plugins).unwrap();
-    fs::write(plugins.join("frontapp.wasm"), component("frontapp")).unwrap();
+    // Connectors that nobody configured lie there too.
+    let (dir, plugins) = (tempfile::tempdir().unwrap(), components());
     let check = |key: Option<&str>| {
         let mut command = apex();
         command.arg("--config").arg(repository().join("examples/minimal/apex.toml"));
-        command.arg("--data").arg(dir.path().join("data")).arg("--plugins").arg(&plugins);
+        command.arg("--data").arg(dir.path().join("data")).arg("--plugins").arg(plugins);
         // The weights are a download of their own, which this is not about.
         command.env("APEX__MODEL__KIND", "hashing").env_remove("FRONTAPP_WEBHOOK_SECRET").arg("check");
         if let Some(key) = key {

@@ -27,7 +27,7 @@ fn fdatasync_comes_before_every_2xx() {
         trace.to_str().unwrap(),
     ];
     let server = Server::start_under(&wrapper, &["frontapp"], "[limits.direct]\nworkers = 1\n");
-    let (sender, intake) = (server.front(), server.intake);
+    let (sender, intake) = (crate::harness::front(), server.intake);
     // One request at a time, so that the order of the calls tells which sync belongs to which answer.
     block_on(async move {
         let mut connection = Connection::open(intake).await.unwrap();

@@ -69,7 +69,7 @@ pub fn variant(component: &[u8], note: u32) -> Vec<u8> {
 
 /// Waits until the condition gives a value; fails with `what` after a minute.
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    wait_at_most(Duration::from_secs(60), what, condition)
+    wait_at_most(Duration::from_mins(1), what, condition)
 }
 
 /// Waits until the condition gives a value; fails with `what` after `limit`.
@@ -148,7 +148,7 @@ impl Server {
             .arg(path("plugins"));
     }
 
-    /// Starts the process (again) and waits until it is ready.
+    /// Starts the process (again) and waits until it answers. Its plugins are loaded by then, if they are there.
     pub fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
         let mut command = match self.wrapper.split_first() {
@@ -162,8 +162,8 @@ impl Server {
         self.point(&mut command);
         command.arg("serve").stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        let url = format!("http://{}/readyz", self.metrics);
-        wait_for("the server to be ready", || {
+        let url = format!("http://{}/healthz", self.metrics);
+        wait_for("the server to answer", || {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().unwrap()) {
                 panic!("the server ended with {status}: {}", self.log());
             }
@@ -223,11 +223,6 @@ impl Server {
         all
     }
 
-    /// The text of `/metrics`.
-    pub fn scrape(&self) -> String {
-        get(&format!("http://{}/metrics", self.metrics), None).expect("metrics answer").1
-    }
-
     /// Counts over all sources.
     pub fn tally(&self) -> Tally {
         let stats = self.get("/v1/stats");
@@ -237,17 +232,17 @@ impl Server {
 
     /// Waits until nothing is in flight.
     pub fn settle(&self) -> Tally {
-        wait_at_most(Duration::from_secs(300), "everything to be worked off", || {
+        wait_at_most(Duration::from_mins(5), "everything to be worked off", || {
             let tally = self.tally();
             assert!(tally.is_conserved(), "{tally:?}");
             (tally.in_flight == 0).then_some(tally)
         })
     }
+}
 
-    /// Signs for this server's Front source.
-    pub fn front(&self) -> FrontSender {
-        FrontSender::new(FRONT_SECRET, "frontapp")
-    }
+/// Signs for any test server's Front source.
+pub fn front() -> FrontSender {
+    FrontSender::new(FRONT_SECRET, "frontapp")
 }
 
 pub use apex_model::event::Tally;

@@ -28,7 +28,7 @@ fn plugin(server: &Server) -> Option<serde_json::Value> {
 }
 
 fn send_one(server: &Server, number: u64) -> u16 {
-    let (sender, intake) = (server.front(), server.intake);
+    let (sender, intake) = (crate::harness::front(), server.intake);
     block_on(async move {
         let mut connection = Connection::open(intake).await.unwrap();
         let request = sender.request(Timestamp::now().unix_ms(), &event_body(number, 400));
@@ -71,7 +71,8 @@ fn a_thousand_swaps_cost_no_request() {
     let stop = Arc::new(AtomicBool::new(false));
     let sent = Arc::new(AtomicU64::new(0));
     let senders = {
-        let (stop, sent, sender, intake) = (Arc::clone(&stop), Arc::clone(&sent), server.front(), server.intake);
+        let (stop, sent, sender, intake) =
+            (Arc::clone(&stop), Arc::clone(&sent), crate::harness::front(), server.intake);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

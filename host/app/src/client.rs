@@ -2,6 +2,7 @@
 //!
 //! Both ways speak the same API to the same router, so a command's answer does not depend on which it was.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -118,7 +119,8 @@ pub fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _infallible = write!(out, "%{byte:02X}");
         }
     }
     out

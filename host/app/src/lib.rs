@@ -17,6 +17,7 @@ mod wire;
 
 use std::process::ExitCode;
 
+use apex_model::{Code, Failure};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
@@ -27,16 +28,33 @@ use crate::exit::Exit;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _closed_pipe_is_fine = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { Exit::Done } else { Exit::Usage }.into();
-        }
+        Err(error) => return not_a_command(&error).into(),
     };
     let json = cli.global.json;
     match run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error, json).into(),
+    }
+}
+
+/// Help and version go to stdout as asked for; anything else is a usage error like every other error.
+fn not_a_command(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _closed_pipe_is_fine = error.print();
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _closed_pipe_is_fine = error.print();
+            Exit::Usage
+        }
+        _ => {
+            let text = error.render().to_string();
+            let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).collect();
+            let what = said.join(" ").trim().trim_start_matches("error: ").to_owned();
+            let json = std::env::args_os().any(|word| word == "--json");
+            exit::report(&Failure::never(Code::USAGE, what).next("`apex --help` lists the commands").into(), json)
+        }
     }
 }
 

@@ -27,6 +27,7 @@ impl Printer {
     }
 
     /// Writes text to stdout as it is.
+    #[allow(clippy::unused_self, reason = "whoever prints has a printer")]
     pub fn line(self, text: &str) {
         let _closed_pipe_is_fine = writeln!(std::io::stdout().lock(), "{text}");
     }

@@ -48,10 +48,10 @@ async fn look(file: PathBuf, target: Reconfigurer) {
         });
         match taken.await.unwrap_or_else(|failed| Err(Failure::never(apex_model::Code::INTERNAL, failed.to_string()))) {
             Ok(sources) => {
-                info!(file = %file.display(), sources, "configuration taken; listeners and limits change at the next start")
+                info!(file = %file.display(), sources, "configuration taken; listeners and limits change at the next start");
             }
             Err(failure) => {
-                warn!(file = %file.display(), code = %failure.code, "configuration refused, the old one stays: {failure}")
+                warn!(file = %file.display(), code = %failure.code, "configuration refused, the old one stays: {failure}");
             }
         }
     }

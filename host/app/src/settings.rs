@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use apex_config::Settings;
@@ -69,14 +70,11 @@ impl DataDir {
         Self { root: root.to_owned() }
     }
 
-    /// The directory itself.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Makes the directory if needed and takes the lock.
     pub fn lock(&self) -> Result<DataLock, Failure> {
-        fs::create_dir_all(&self.root).map_err(|cause| self.unusable("create", &cause))?;
+        // Bodies of events are in there: for the owner only.
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&self.root).map_err(|cause| self.unusable("create", &cause))?;
         let file = self.open_lock().map_err(|cause| self.unusable("write to", &cause))?;
         match file.try_lock() {
             Ok(()) => Ok(DataLock { _file: file }),
@@ -95,20 +93,15 @@ impl DataDir {
             return Ok(None);
         }
         let file = self.open_lock().map_err(|cause| self.unusable("read", &cause))?;
-        match file.try_lock() {
-            Ok(()) => Ok(None),
-            Err(_) => {
-                let info = fs::read(self.root.join("server.json")).ok();
-                let info = info.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                info.map(Some).ok_or_else(|| {
-                    Failure::backoff(
-                        Code::DATA_DIR_BUSY,
-                        format!("another apex process is busy with {}", self.root.display()),
-                    )
-                    .next("wait until it is done, or until its server is up, and try again")
-                })
-            }
+        if file.try_lock().is_ok() {
+            return Ok(None);
         }
+        let info = fs::read(self.root.join("server.json")).ok();
+        let info = info.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        info.map(Some).ok_or_else(|| {
+            Failure::backoff(Code::DATA_DIR_BUSY, format!("another apex process is busy with {}", self.root.display()))
+                .next("wait until it is done, or until its server is up, and try again")
+        })
     }
 
     /// Tells client commands where the server is.

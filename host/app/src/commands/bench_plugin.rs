@@ -33,7 +33,8 @@ const SLICE: &str = "vehicles";
 /// One case: medians over all rounds, in nanoseconds a call.
 #[derive(Debug, Serialize)]
 struct Case {
-    case: &'static str,
+    #[serde(rename = "case")]
+    name: &'static str,
     native_ns: u64,
     ours_ns: u64,
     ratio: f64,
@@ -67,7 +68,7 @@ pub async fn cases(global: &Global, printer: Printer, rounds: u32) -> anyhow::Re
 pub fn print(printer: Printer, answer: &Answer, rounds: u32) {
     let row = |case: &Case| {
         let us = |ns: u64| format!("{:.1}", Duration::from_nanos(ns).as_secs_f64() * 1e6);
-        vec![case.case.to_owned(), us(case.native_ns), us(case.ours_ns), format!("{:.2}", case.ratio)]
+        vec![case.name.to_owned(), us(case.native_ns), us(case.ours_ns), format!("{:.2}", case.ratio)]
     };
     printer.table(&["PLUGIN CALL", "NATIVE µS", "OURS µS", "RATIO"], &answer.cases.iter().map(row).collect::<Vec<_>>());
     printer.line(&format!("medians of {rounds} interleaved rounds; every sandboxed call is a fresh instance"));
@@ -104,7 +105,7 @@ fn measure(plugins: &Path, rounds: u32, printer: Printer) -> anyhow::Result<Answ
         let [native, ours] = spread;
         let ratio = ours.median / native.median.max(1.0);
         answer.cases.push(Case {
-            case: name,
+            name,
             native_ns: whole(native.median),
             ours_ns: whole(ours.median),
             ratio,

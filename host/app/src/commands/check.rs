@@ -3,7 +3,7 @@
 use apex_config::Settings;
 use apex_model::plugin::PluginState;
 use apex_model::ports::PluginCatalog as _;
-use apex_model::source::SourceState;
+use apex_model::source::{SourceState, SourceStatus};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -30,14 +30,16 @@ struct Finding {
 pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyhow::Result<Exit> {
     let mut findings = Vec::new();
     let mut add = |ok: bool, subject: String, detail: String| findings.push(Finding { ok, subject, detail });
+    let mut readable = settings.clone();
     for (name, source) in &settings.sources {
         if let Err(error) = source.resolve_secrets(name) {
             add(false, format!("source {name}"), error.to_string());
+            readable.sources.remove(name);
         }
     }
     // A running server holds the directory's lock; looking at plugins needs no lock and writes nothing there.
     let scratch = std::env::temp_dir().join(format!("apex-check-{}", std::process::id()));
-    let catalog = wire::catalog_alone(&settings, &global.plugins, &cache_dir()?, &scratch).await;
+    let catalog = wire::catalog_alone(&readable, &global.plugins, &cache_dir()?, &scratch).await;
     let _missing_is_fine = std::fs::remove_dir_all(&scratch);
     match catalog {
         Ok(catalog) => {
@@ -47,9 +49,15 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
                     plugin.error.unwrap_or_else(|| format!("{} offers {}", plugin.version, plugin.exports.join(", ")));
                 add(good, format!("plugin {}", plugin.name), detail);
             }
-            for source in catalog.sources() {
-                let good = source.state != SourceState::Waiting;
-                add(good, format!("source {}", source.name), source.reason.unwrap_or_else(|| "ready".to_owned()));
+            let unreadable = |source: &SourceStatus| {
+                settings.sources.contains_key(&source.name) && !readable.sources.contains_key(&source.name)
+            };
+            for source in catalog.sources().into_iter().filter(|source| !unreadable(source)) {
+                // What nobody configured may wait; what somebody did should work.
+                let wanted = settings.sources.get(&source.name).is_some_and(|wanted| wanted.enabled);
+                let good = source.state != SourceState::Waiting || !wanted;
+                let detail = source.reason.map_or_else(|| "ready".to_owned(), |reason| reason.replace('\n', " "));
+                add(good, format!("source {}", source.name), detail);
             }
         }
         Err(failure) => add(false, "plugins".to_owned(), failure.to_string()),

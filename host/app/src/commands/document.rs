@@ -97,7 +97,9 @@ fn show(printer: Printer, document: &Value) {
     if !entities.is_empty() {
         printer.line("");
         printer.line(&printer.bold("entities"));
-        entities.iter().for_each(|key| printer.line(&format!("  {key}")));
+        for key in &entities {
+            printer.line(&format!("  {key}"));
+        }
     }
     printer.line("");
     printer.line(&printer.dim(&text(document, "metadata")));

@@ -20,7 +20,7 @@ pub async fn run(global: &Global, printer: Printer, command: SourceCommand) -> a
     let at = |name: &str| format!("/v1/sources/{}", encode(name));
     let answer = match &command {
         SourceCommand::List => client.get("/v1/sources").await,
-        SourceCommand::Show { name } => client.get(&at(name)).await,
+        SourceCommand::Show { name } => show(&client, &at(name), name).await,
         SourceCommand::Pause { name } => post(format!("{}/pause", at(name))).await,
         SourceCommand::Resume { name } => post(format!("{}/resume", at(name))).await,
         SourceCommand::Poll { name, .. } => post(format!("{}/poll", at(name))).await,
@@ -42,6 +42,19 @@ pub async fn run(global: &Global, printer: Printer, command: SourceCommand) -> a
         SourceCommand::Show { .. } | SourceCommand::Cursor(CursorCommand::Show { .. }) => fields(printer, &answer),
     })?;
     Ok(Exit::Done)
+}
+
+/// The source with its counts and cursors.
+async fn show(client: &Client, path: &str, name: &str) -> anyhow::Result<Value> {
+    let mut source = client.get(path).await?;
+    let stats = client.get("/v1/stats").await?;
+    let counts = stats.as_array().into_iter().flatten().find(|line| line.get("source").is_some_and(|it| it == name));
+    let cursors = client.get(&format!("{path}/cursors")).await?;
+    if let Some(fields) = source.as_object_mut() {
+        fields.insert("counts".to_owned(), counts.cloned().unwrap_or_default());
+        fields.insert("cursors".to_owned(), cursors);
+    }
+    Ok(source)
 }
 
 fn list(printer: Printer, answer: &Value) {

@@ -26,7 +26,7 @@ pub const QUESTION: &str = "the fruit was too hot when the trailer was opened";
 pub const ANSWER: &str = "frontapp:msg_demo01";
 
 const SAMSARA_TOKEN: &str = "demo-token";
-const SETTLE_MAX: Duration = Duration::from_secs(120);
+const SETTLE_MAX: Duration = Duration::from_mins(2);
 
 /// The files a carrier left: name and bytes.
 pub const EDI_FILES: &[(&str, &[u8])] = &[

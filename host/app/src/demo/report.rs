@@ -130,7 +130,7 @@ fn add(row: &mut Row, event: &EventRecord) {
             EventState::Done => row.documents += 1,
             EventState::Dead => row.dead += 1,
             EventState::Accepted | EventState::Processing | EventState::Unchanged | EventState::Superseded => {
-                row.unchanged += 1
+                row.unchanged += 1;
             }
         }
     }
