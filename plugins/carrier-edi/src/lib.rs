@@ -128,6 +128,4 @@ fn read(file: &dyn FileReader, span: Span) -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-// A native linker cannot export names with `:` and `/`, and tests outside this crate need it to link.
-#[cfg(target_arch = "wasm32")]
 export_connector!(CarrierEdi: batch);

@@ -38,6 +38,4 @@ impl Webhook for Frontapp {
     }
 }
 
-// A native linker cannot export names with `:` and `/`, and tests outside this crate need it to link.
-#[cfg(target_family = "wasm")]
 export_connector!(Frontapp: webhook);

@@ -61,6 +61,4 @@ impl Poll for Samsara {
     }
 }
 
-// A native linker cannot export names with `:` and `/`, and tests outside this crate need it to link.
-#[cfg(target_family = "wasm")]
 export_connector!(Samsara: webhook, poll);

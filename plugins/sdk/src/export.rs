@@ -69,17 +69,22 @@ impl<T: Batch> wit_batch::Guest for Adapter<T> {
 /// allocator. One of it per crate.
 ///
 /// `export_connector!(Samsara: webhook, poll);`: the names are `webhook`, `poll`, `stream` and `batch`; `describe` is
-/// always exported.
+/// always exported. On other targets than WebAssembly nothing is exported: a native linker cannot name what has `:` and
+/// `/` in its name, and a connector's tests are native programs.
 #[macro_export]
 macro_rules! export_connector {
     ($connector:ty $(: $($interface:ident),+ $(,)?)?) => {
+        // Keeps a private type from being called unused where nothing is exported.
+        #[cfg(not(target_family = "wasm"))]
+        const _: ::core::marker::PhantomData<$connector> = ::core::marker::PhantomData;
+
+        #[cfg(target_family = "wasm")]
         #[doc(hidden)]
         #[allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic)]
         mod apex_connector_exports {
             #[allow(unused_imports)]
             use super::*;
 
-            #[cfg(target_family = "wasm")]
             #[global_allocator]
             static HEAP: $crate::heap::GuestHeap = $crate::heap::GuestHeap::new();
 
