@@ -32,7 +32,14 @@ pub fn vehicle(document: &mut Document, vehicle: &Vehicle) -> Option<String> {
     Some(key)
 }
 
-/// Adds a place that is only known by how it is written, such as `Ashland, OR`.
+/// Adds a place that is only known by how it is written: `Ashland, OR` is `place:ashland-or`, as other connectors have it.
 pub fn written_place(document: &mut Document, name: &str) -> Option<String> {
-    add(document, "place", "place", &name.split_whitespace().collect::<Vec<_>>().join(" "), name)
+    add(document, "place", "place", &slug(name), name)
+}
+
+/// Lower case, runs of anything but letters and digits as one dash.
+fn slug(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    words.join("-")
 }

@@ -211,7 +211,7 @@ fn a_document_tells_the_drive_and_keeps_every_digit() {
     for key in [
         "vehicle:281474977075805",
         "vin:1xkwd40x4nj123456",
-        "place:ashland, or",
+        "place:ashland-or",
         "address:77",
         "fault_code:spn-110-fmi-3",
     ] {
