@@ -1,5 +1,6 @@
 //! The poller: one task a source that exports `poll`, one loop a slice. Puts pages into the journal, never works them off.
 
+mod heard;
 mod slice;
 mod source;
 
@@ -46,6 +47,7 @@ struct Running {
     plan: Plan,
     stop: CancellationToken,
     wake: watch::Sender<u64>,
+    heard: Arc<heard::Heard>,
     task: JoinHandle<()>,
 }
 
@@ -131,14 +133,16 @@ impl Polling {
     fn start(&self, plan: Plan, stop: &CancellationToken) -> Running {
         let (wake, woken) = watch::channel(0);
         let stop = stop.child_token();
+        let heard = Arc::new(heard::Heard::begin());
         let polled = source::Polled {
             parts: Arc::clone(&self.parts),
             limits: self.limits.clone(),
             plan: plan.clone(),
             stop: stop.clone(),
             woken,
+            heard: Arc::clone(&heard),
         };
-        Running { plan, stop, wake, task: tokio::spawn(polled.run()) }
+        Running { plan, stop, wake, heard, task: tokio::spawn(polled.run()) }
     }
 }
 
@@ -155,5 +159,9 @@ impl Poller for Polling {
         let Some(polled) = running.get(source) else { return false };
         polled.wake.send_modify(|times| *times += 1);
         true
+    }
+
+    fn silence(&self, source: &SourceName) -> Option<Duration> {
+        self.running().get(source)?.heard.silence()
     }
 }

@@ -245,3 +245,33 @@ async fn documents_without_a_cursor_are_kept_too() {
     assert_eq!(at.cursor("default"), None);
     at.stop().await;
 }
+
+#[tokio::test]
+async fn a_quiet_source_is_not_silent() {
+    let at = polled(|host| {
+        host.calls.script().fetches.push_back(Ok(page(&[], "", Next::Idle(Some(Duration::from_millis(1))))));
+    })
+    .await;
+    wait_for("three polls", || at.fetches() >= 3).await;
+    let silence = at.polling.silence(&source()).expect("it is polled");
+    assert!(silence < Duration::from_secs(5), "{silence:?}");
+    assert_eq!(at.polling.silence(&SourceName::parse("unknown").unwrap()), None);
+    at.stop().await;
+}
+
+#[tokio::test]
+async fn a_source_that_only_fails_is_silent_until_it_answers() {
+    let at = polled(|host| {
+        let mut script = host.calls.script();
+        for _ in 0..4 {
+            script.fetches.push_back(Err(Failure::after(Code::FAULT_RETRYABLE, Duration::from_millis(20), "502")));
+        }
+        script.fetches.push_back(Ok(page(&[], "", Next::Finished)));
+    })
+    .await;
+    // Three waits of 20 ms lie before the fourth fetch.
+    wait_for("the fourth fetch", || at.fetches() >= 4).await;
+    assert!(at.polling.silence(&source()).is_none_or(|silence| silence >= Duration::from_millis(60)));
+    wait_for("a finished source to be done with", || at.polling.silence(&source()).is_none()).await;
+    at.stop().await;
+}

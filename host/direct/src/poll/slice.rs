@@ -13,6 +13,7 @@ use apex_model::{Code, Failure, Retry, Timestamp};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::heard::Heard;
 use super::{Plan, PollParts};
 use crate::chance;
 
@@ -24,11 +25,12 @@ const IDLE_MIN: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(super) struct Slice {
-    parts: Arc<PollParts>,
-    limits: DirectLimits,
-    plan: Plan,
-    name: String,
-    failures: u32,
+    pub(super) parts: Arc<PollParts>,
+    pub(super) limits: DirectLimits,
+    pub(super) plan: Plan,
+    pub(super) name: String,
+    pub(super) heard: Arc<Heard>,
+    pub(super) failures: u32,
 }
 
 /// What to do after a turn.
@@ -41,15 +43,16 @@ enum Turn {
 }
 
 impl Slice {
-    pub(super) fn new(parts: Arc<PollParts>, limits: DirectLimits, plan: Plan, name: String) -> Self {
-        Self { parts, limits, plan, name, failures: 0 }
-    }
-
     /// Polls until stopped; a turn that began is finished.
     pub(super) async fn run(mut self, stop: CancellationToken, mut woken: watch::Receiver<u64>) {
         while !stop.is_cancelled() {
             woken.mark_unchanged();
-            let pause = match self.turn().await {
+            let turn = self.turn().await;
+            // A slice that is not polled any more was forgotten before this turn ended.
+            if stop.is_cancelled() {
+                self.heard.rests(&self.name);
+            }
+            let pause = match turn {
                 Turn::Again => continue,
                 Turn::Wait(pause) => Some(pause),
                 Turn::Rest => None,
@@ -66,6 +69,11 @@ impl Slice {
         match self.try_turn().await {
             Ok(turn) => {
                 self.failures = 0;
+                match turn {
+                    Turn::Again => self.heard.answered(&self.name, Duration::ZERO, self.plan.every),
+                    Turn::Wait(pause) => self.heard.answered(&self.name, pause, self.plan.every),
+                    Turn::Rest => self.heard.rests(&self.name),
+                }
                 turn
             }
             Err(failure) => {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::heard::Heard;
 use super::slice::Slice;
 use super::{Plan, PollParts};
 
@@ -24,6 +25,7 @@ pub(super) struct Polled {
     pub(super) plan: Plan,
     pub(super) stop: CancellationToken,
     pub(super) woken: watch::Receiver<u64>,
+    pub(super) heard: Arc<Heard>,
 }
 
 impl Polled {
@@ -37,6 +39,7 @@ impl Polled {
                 Ok(slices) => {
                     failures = 0;
                     self.follow(slices, &mut known, &mut loops);
+                    self.heard.listed();
                     SLICES_EVERY
                 }
                 Err(failure) => {
@@ -64,6 +67,7 @@ impl Polled {
             let stays = wanted.contains(slice);
             if !stays {
                 stop.cancel();
+                self.heard.rests(slice);
             }
             stays
         });
@@ -73,7 +77,15 @@ impl Polled {
             }
             let stop = self.stop.child_token();
             known.insert(slice.clone(), stop.clone());
-            let polled = Slice::new(Arc::clone(&self.parts), self.limits.clone(), self.plan.clone(), slice);
+            self.heard.answered(&slice, Duration::ZERO, self.plan.every);
+            let polled = Slice {
+                parts: Arc::clone(&self.parts),
+                limits: self.limits.clone(),
+                plan: self.plan.clone(),
+                name: slice,
+                heard: Arc::clone(&self.heard),
+                failures: 0,
+            };
             loops.spawn(polled.run(stop, self.woken.clone()));
         }
     }
