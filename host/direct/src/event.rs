@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use apex_model::delivery::Delivery;
-use apex_model::document::Document;
-use apex_model::event::{ClaimedEvent, EventEnd, EventKind, NewEvent};
+use apex_model::event::{ClaimedEvent, EventEnd, EventKind, NewEvent, PageBody};
 use apex_model::{Code, Failure};
 
 use crate::direct::Shared;
@@ -62,7 +61,13 @@ impl Shared {
                 progress.plugin = Some(parsed.plugin);
                 parsed.documents
             }
-            EventKind::Page | EventKind::Document => documents(&claimed.event)?,
+            // A page written before pages named their plugin is a bare list.
+            EventKind::Page if claimed.event.body.first() == Some(&b'{') => {
+                let page: PageBody = readable(serde_json::from_slice(&claimed.event.body))?;
+                progress.plugin = Some(page.plugin);
+                page.documents
+            }
+            EventKind::Page | EventKind::Document => readable(serde_json::from_slice(&claimed.event.body))?,
         };
         let plugin = progress.plugin.clone();
         Ok(self.store(claimed, documents, plugin.as_ref(), progress).await)
@@ -98,9 +103,10 @@ fn delivery(event: &NewEvent) -> Delivery {
     }
 }
 
-fn documents(event: &NewEvent) -> Result<Vec<Document>, Failure> {
-    serde_json::from_slice(&event.body).map_err(|error| {
-        Failure::never(Code::DOCUMENT_INVALID, format!("the event's body is not a JSON array of documents: {error}"))
+/// What was read of a body of documents, or what is wrong with it.
+fn readable<T>(read: serde_json::Result<T>) -> Result<T, Failure> {
+    read.map_err(|error| {
+        Failure::never(Code::DOCUMENT_INVALID, format!("the event's body does not hold documents as JSON: {error}"))
             .next("correct the documents and send them again")
     })
 }

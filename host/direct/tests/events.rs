@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use apex_model::event::{EventEnd, EventIssue, EventKind, EventState};
+use apex_model::event::{EventEnd, EventIssue, EventKind, EventState, PageBody};
 use apex_model::ids::{DocumentId, EventId};
 use apex_model::ports::{DocumentReader, Parsed, ParsedFilePage, ReplyFile};
 use apex_model::{Code, Failure};
@@ -290,4 +290,20 @@ async fn stopping_does_not_wait_for_ever() {
     wait_for("the parse to begin", || !host.calls.script().deliveries.is_empty()).await;
     host.stop().await;
     assert!(matches!(host.journal.last_end(id), Some(EventEnd::Retry { counts: false, .. })));
+}
+
+#[tokio::test]
+async fn the_documents_of_a_page_know_the_plugin_that_fetched_it() {
+    let mut host = Host::new().await;
+    let body = PageBody { plugin: plugin(), documents: vec![document("a", "fetched")] };
+    let named = host.event("k1", EventKind::Page, serde_json::to_vec(&body).unwrap(), "default");
+    let older = host.event("k2", EventKind::Page, serde_json::to_vec(&[document("b", "old")]).unwrap(), "default");
+    host.start();
+    let EventEnd::Settled { plugin: made_by, .. } = ended(&host, named).await else { panic!("not settled") };
+    assert_eq!(made_by, Some(plugin()));
+    let view = host.store.document(&DocumentId::new(&source(), "a")).await.unwrap().unwrap();
+    assert_eq!(view.plugin, Some(plugin()));
+    ended(&host, older).await;
+    assert_eq!(content(&host, "b").await.as_deref(), Some("old"), "a page without its plugin's name is read, too");
+    host.stop().await;
 }

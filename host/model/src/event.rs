@@ -24,7 +24,7 @@ use crate::{Failure, Timestamp};
 pub enum EventKind {
     /// A verified webhook delivery; the body is the request's.
     Webhook,
-    /// A page of a poll or a stream's batch; the body is a JSON array of documents.
+    /// A page of a poll; the body is a [`PageBody`] as JSON.
     Page,
     /// A file of a batch source; the body is the file.
     File,
@@ -118,6 +118,15 @@ pub struct NewEvent {
     pub body: Bytes,
 }
 
+/// The body of a page's event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PageBody {
+    /// Which component fetched it.
+    pub plugin: PluginRef,
+    /// The documents.
+    pub documents: Vec<Document>,
+}
+
 /// What is common to every event however it came.
 #[derive(Debug, Clone)]
 pub struct EventOrigin {
@@ -160,11 +169,13 @@ impl NewEvent {
         origin: EventOrigin,
         slice: &str,
         cursor: (Option<&str>, &str),
-        documents: &[Document],
+        page: &PageBody,
     ) -> Result<Self, serde_json::Error> {
-        let body = serde_json::to_vec(documents)?;
+        let body = serde_json::to_vec(page)?;
         let (from, to) = cursor;
-        let parts = serde_json::to_vec(&(slice, from, to, Digest::of(&body)))?;
+        // Without the plugin: a page fetched again by a newer one is the same event if it brings the same documents.
+        let documents = Digest::of(&serde_json::to_vec(&page.documents)?);
+        let parts = serde_json::to_vec(&(slice, from, to, documents))?;
         Ok(Self::with(origin, EventKind::Page, format!("page:{}", Digest::of(&parts)), slice.to_owned(), body.into()))
     }
 

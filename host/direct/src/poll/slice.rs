@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apex_config::limits::DirectLimits;
 use apex_model::cursor::CursorCommit;
-use apex_model::event::{EventOrigin, IngestPath, NewEvent};
+use apex_model::event::{EventOrigin, IngestPath, NewEvent, PageBody};
 use apex_model::failure::PortResult;
 use apex_model::ids::TraceId;
 use apex_model::ports::{Budget, FetchedPage, Next};
@@ -143,7 +143,8 @@ impl Slice {
                 trace: TraceId(uuid::Uuid::new_v4().into_bytes()),
             };
             let cursor = (from.as_deref(), to.as_deref().unwrap_or_default());
-            let event = NewEvent::from_page(origin, &self.name, cursor, &page.documents).map_err(|error| {
+            let body = PageBody { plugin: page.plugin, documents: page.documents };
+            let event = NewEvent::from_page(origin, &self.name, cursor, &body).map_err(|error| {
                 Failure::never(Code::INTERNAL, format!("a page could not be written as JSON: {error}"))
             })?;
             Some(event)
