@@ -5,7 +5,7 @@ use std::time::Duration;
 use apex_config::limits::DirectLimits;
 use apex_model::document::Document;
 use apex_model::event::{DocumentOutcome, EventEnd, EventIssue, EventState};
-use apex_model::ids::{DocumentId, SourceName};
+use apex_model::ids::{DocumentId, EventId, SourceName};
 use apex_model::plugin::PluginRef;
 use apex_model::ports::FileOutcome;
 use apex_model::{Code, Failure, Retry};
@@ -115,6 +115,19 @@ pub(crate) fn failed(failure: Failure, attempt: u32, limits: &DirectLimits, mut 
         _ => progress.again.insert(0, Again { failure, blameless: false }),
     }
     progress.end(attempt, limits)
+}
+
+/// The same end; a dead letter whose failure says no next step gets one.
+pub(crate) fn advised(mut end: EventEnd, id: EventId) -> EventEnd {
+    if let EventEnd::Dead { failure, .. } = &mut end
+        && failure.next_step.is_empty()
+    {
+        failure.next_step = format!(
+            "`apex dead-letter show {id}` prints what came; mend the cause (the sender, the connector or its \
+             configuration), then `apex dead-letter replay {id}`"
+        );
+    }
+    end
 }
 
 /// The end of an event given back because the host stops.

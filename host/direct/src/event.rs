@@ -18,7 +18,7 @@ impl Shared {
     /// Works the event off and records how that ended.
     pub(crate) async fn work(&self, claimed: ClaimedEvent, lease: Lease) {
         let end = tokio::select! {
-            end = self.process(&claimed) => end,
+            end = self.process(&claimed) => end::advised(end, claimed.claim.id),
             () = lease.lost.cancelled() => return,
         };
         match &end {

@@ -307,3 +307,16 @@ async fn the_documents_of_a_page_know_the_plugin_that_fetched_it() {
     assert_eq!(content(&host, "b").await.as_deref(), Some("old"), "a page without its plugin's name is read, too");
     host.stop().await;
 }
+
+#[tokio::test]
+async fn a_dead_letter_always_has_a_next_step() {
+    let mut host = Host::new().await;
+    host.calls.script().parses.push_back(Err(Failure::never(Code::FAULT_PERMANENT, "no such thing")));
+    let id = host.event("k", EventKind::Webhook, b"{}".to_vec(), "POST /webhooks/front");
+    host.start();
+    let end = ended(&host, id).await;
+    let step = &dead(&end).next_step;
+    assert!(step.contains(&format!("apex dead-letter show {id}")), "{step}");
+    assert!(step.contains(&format!("apex dead-letter replay {id}")), "{step}");
+    host.stop().await;
+}
