@@ -8,7 +8,7 @@ use std::time::Duration;
 use apex_app::bench::front::{FrontSender, base36, event_body};
 use apex_model::Timestamp;
 
-use crate::harness::{Connection, Lots, Server, get, wait_for};
+use crate::harness::{Connection, Lots, Server, block_on, get, wait_for};
 
 const REQUESTS: usize = 20_000;
 const CONNECTIONS: usize = 64;
@@ -178,9 +178,19 @@ fn check(server: &Server, plan: &[(Kind, u64)], seen: &Seen, tally: crate::harne
     assert_eq!(usize::try_from(tally.dead).unwrap(), unparsable.len());
     assert_eq!(usize::try_from(tally.done).unwrap(), good.len());
     assert_eq!(usize::try_from(tally.accepted - tally.duplicate).unwrap(), good.len() + unparsable.len());
-    let scrape = get(&format!("http://{}/metrics", server.metrics), None).unwrap().1;
-    assert!(scrape.contains("bad_signature"), "a counter tells of forgeries");
+    let before = forgeries(server);
+    let forged = request(&crate::harness::front(), Kind::BadSignature, 0);
+    let intake = server.intake;
+    let answer = block_on(async move { Connection::open(intake).await.unwrap().send(&forged).await.unwrap() });
+    assert_eq!((answer.status, forgeries(server)), (401, before + 1), "a counter tells of forgeries");
     eprintln!("crash proof: {} unique events, {} dead letters, tally {tally:?}", answered.len(), dead);
+}
+
+/// The counter of bad signatures.
+fn forgeries(server: &Server) -> u64 {
+    let scrape = get(&format!("http://{}/metrics", server.metrics), None).unwrap().1;
+    let line = scrape.lines().find(|line| line.contains("frontapp") && line.contains("bad_signature")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 fn all_events(server: &Server) -> Vec<(String, String)> {

@@ -7,13 +7,12 @@ use std::time::Duration;
 use apex_config::Settings;
 use apex_intake::Listeners;
 use apex_model::cursor::CursorRecord;
-use apex_model::event::{Appended, DeadLetter, EventFilter, EventRecord, NewEvent, Tally};
+use apex_model::event::{DeadLetter, EventFilter, EventRecord, Tally};
 use apex_model::ids::SourceName;
-use apex_model::ports::{Cursors as _, DeadLetters as _, DocumentReader as _, EventReader as _, Inbox as _};
+use apex_model::ports::{Cursors as _, DeadLetters as _, DocumentReader as _, EventReader as _};
 use apex_model::reading::{Hit, SearchQuery};
 use apex_model::{Code, Failure};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -122,20 +121,6 @@ impl Host {
         self.parts.reconfigurer()
     }
 
-    /// Makes an event durable.
-    pub async fn append(&self, event: NewEvent) -> anyhow::Result<Appended> {
-        let (answer, answered) = oneshot::channel();
-        self.parts.journal.append(
-            event,
-            Box::new(move |appended| {
-                // The caller is waiting right below.
-                let _waiting = answer.send(appended);
-            }),
-        );
-        let lost = |_| Failure::never(Code::INTERNAL, "the journal gave no answer");
-        Ok(answered.await.map_err(lost)??)
-    }
-
     /// Counts over all sources.
     pub async fn tally(&self) -> anyhow::Result<Tally> {
         Ok(self.tallies().await?.iter().fold(Tally::default(), |sum, (_, tally)| sum.plus(tally)))
@@ -206,11 +191,21 @@ impl Host {
     }
 
     async fn work_off(&self, limit: Duration) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + limit;
-        while self.tally().await?.in_flight > 0 && tokio::time::Instant::now() < deadline {
+        let started = tokio::time::Instant::now();
+        let mut told = false;
+        loop {
+            let waiting = self.tally().await?.in_flight;
+            if waiting == 0 || started.elapsed() > limit {
+                return Ok(());
+            }
+            if !told && started.elapsed() > Duration::from_secs(1) {
+                crate::output::to_stderr(&format!(
+                    "working off {waiting} waiting events; Ctrl-C leaves them for later"
+                ));
+                told = true;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A library so that the suites that run the real binary can share its senders and load generator; the binary is `main.rs`.
 
+mod background;
 pub mod bench;
 mod cli;
 mod client;

@@ -26,10 +26,10 @@ impl Printer {
         Self { json, colour: !json && !plain && std::io::stdout().is_terminal() }
     }
 
-    /// Writes text to stdout as it is.
+    /// Writes text to stdout, without what could command a terminal: titles and bodies are written by senders.
     #[allow(clippy::unused_self, reason = "whoever prints has a printer")]
     pub fn line(self, text: &str) {
-        let _closed_pipe_is_fine = writeln!(std::io::stdout().lock(), "{text}");
+        write_out(&format!("{}\n", harmless(text)));
     }
 
     /// Prints the JSON value, or else what `human` writes.
@@ -109,6 +109,37 @@ impl Printer {
     }
 }
 
+/// Writes to stdout. A reader that went away has read enough; anything else is a failure that a script must see.
+pub fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            to_stderr(&format!("error[{}]: cannot write the answer: {error}", apex_model::Code::INTERNAL));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// The text without control characters, but for line breaks, tabs and this printer's own colours.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(own) = OWN_COLOURS.iter().find(|own| rest.starts_with(**own)) {
+            out.push_str(own);
+            rest = rest.get(own.len()..).unwrap_or_default();
+            continue;
+        }
+        out.push(if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c });
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    out
+}
+
+/// Bold, dim, and back.
+const OWN_COLOURS: [&str; 3] = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[0m"];
+
 fn is_number(cell: &str) -> bool {
     !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '%'))
 }
@@ -122,4 +153,18 @@ pub fn clip(text: &str, chars: usize) -> String {
     let mut cut: String = one_line.chars().take(chars.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_senders_escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(
+            harmless("\u{1b}[31mRED\u{1b}]0;pwn\u{7}\u{9b}5m"),
+            "\u{fffd}[31mRED\u{fffd}]0;pwn\u{fffd}\u{fffd}5m"
+        );
+        assert_eq!(harmless("\u{1b}[1mtitle\u{1b}[0m\n\ttext ä"), "\u{1b}[1mtitle\u{1b}[0m\n\ttext ä");
+    }
 }

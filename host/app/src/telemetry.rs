@@ -3,14 +3,15 @@
 use std::io::IsTerminal as _;
 
 use apex_config::{LogFormat, LogSettings};
+use apex_model::{Code, Failure};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Global, LogFormatArg};
 
-/// Starts logging. `quiet` is for client commands: warnings only, unless -v.
-pub fn init(settings: &LogSettings, global: &Global, quiet: bool) {
+/// Starts logging; a filter that cannot be read is an error. `quiet` is for client commands: warnings only, unless -v.
+pub fn init(settings: &LogSettings, global: &Global, quiet: bool) -> Result<(), Failure> {
     let format = match global.log_format {
         Some(LogFormatArg::Text) => LogFormat::Text,
         Some(LogFormatArg::Json) => LogFormat::Json,
@@ -22,7 +23,10 @@ pub fn init(settings: &LogSettings, global: &Global, quiet: bool) {
         1 => "info,apex=debug,apex_plugin=debug,apex_direct=debug,apex_intake=debug,apex_journal=debug",
         _ => "debug,sqlx=info,hyper=info",
     };
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(level).map_err(|cause| {
+        Failure::never(Code::CONFIG_INVALID, format!("log.level: `{level}` is no filter: {cause}"))
+            .next("write error, warn, info, debug or trace, or a filter like `info,apex_plugin=debug`")
+    })?;
     // Dependencies that log what they are asked to do at info drown what the host has to say.
     let filter = ["cranelift_codegen=warn", "wasmtime=warn", "regalloc2=warn"]
         .into_iter()
@@ -35,4 +39,5 @@ pub fn init(settings: &LogSettings, global: &Global, quiet: bool) {
         LogFormat::Text => builder.with_target(true).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     };
+    Ok(())
 }

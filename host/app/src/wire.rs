@@ -23,6 +23,7 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::Background;
 use crate::commands::model_dir;
 use crate::host::HostOptions;
 
@@ -39,6 +40,7 @@ pub struct Parts {
     polling: Arc<Polling>,
     settings: Settings,
     replies: std::path::PathBuf,
+    background: Background,
 }
 
 /// Makes every part; nothing works or listens yet.
@@ -53,7 +55,11 @@ pub async fn parts(options: &HostOptions) -> anyhow::Result<Parts> {
             .await?
             .map_err(Failure::from)?
     };
-    let store = EmbeddedStore::open(&data.join("store.db")).await?;
+    let background = Background::start()?;
+    let store = {
+        let file = data.join("store.db");
+        background.handle().spawn(async move { EmbeddedStore::open(&file).await }).await??
+    };
     let blobs = DirBlobs::open(data.join("blobs")).map_err(|cause| {
         Failure::never(
             Code::DATA_DIR_UNUSABLE,
@@ -82,7 +88,8 @@ pub async fn parts(options: &HostOptions) -> anyhow::Result<Parts> {
         events: journal.clone(),
     };
     let polling = Arc::new(Polling::new(poll_parts, limits.direct.clone()));
-    Ok(Parts { journal, store, pipeline, catalog, embedder, polling, settings, replies: data.join("replies") })
+    let replies = data.join("replies");
+    Ok(Parts { journal, store, pipeline, catalog, embedder, polling, settings, replies, background })
 }
 
 /// Only the plugins and sources, for looking at them: what they would write goes to a journal in `scratch`.
@@ -127,7 +134,8 @@ impl Parts {
         };
         let direct = Direct::new(parts, self.settings.limits.direct.clone());
         let (polling, stop) = (Arc::clone(&self.polling), shutdown.clone());
-        vec![tokio::spawn(direct.run(shutdown.clone())), tokio::spawn(async move { polling.run(stop).await })]
+        let background = self.background.handle();
+        vec![background.spawn(direct.run(shutdown.clone())), background.spawn(async move { polling.run(stop).await })]
     }
 
     /// The listeners' service.

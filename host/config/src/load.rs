@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format as _, Toml};
 
 use crate::{ConfigError, Settings};
@@ -28,10 +29,24 @@ pub fn load(file: Option<&Path>) -> Result<Settings, ConfigError> {
 fn invalid(error: &figment::Error, file: Option<&Path>) -> ConfigError {
     let place = file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
     let line = |one: figment::Error| {
-        let key = one.path.join(".");
-        if key.is_empty() { format!("{} (in {place})", one.kind) } else { format!("{key}: {} (in {place})", one.kind) }
+        let (key, what) = (one.path.join("."), without_values(&one.kind));
+        if key.is_empty() { format!("{what} (in {place})") } else { format!("{key}: {what} (in {place})") }
     };
     ConfigError::Invalid(error.clone().into_iter().map(line).collect::<Vec<_>>().join("; "))
+}
+
+/// What is wrong, without quoting the file: the value in the wrong place may be a secret.
+fn without_values(kind: &Kind) -> String {
+    match kind {
+        Kind::InvalidType(_, expected) => format!("wrong type, expected {expected}"),
+        Kind::InvalidValue(_, expected) => format!("wrong value, expected {expected}"),
+        // The parser of TOML shows the line between where and why.
+        Kind::Message(text) if text.lines().count() > 1 => {
+            let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
+            format!("{first}: {last}")
+        }
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +112,19 @@ mod tests {
         ] {
             let message = from_text(text).unwrap_err().to_string();
             assert!(message.contains(key), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for text in [
+            "[sources.a]\nsecrets.webhook = \"CANARY\"",
+            "[sources.a]\nsecrets.webhook = \"CANARY\" x",
+            "[sources.a]\nsecrets = \"CANARY\"",
+            "[sources.a]\nenabled = \"CANARY\"",
+        ] {
+            let message = from_text(text).unwrap_err().to_string();
+            assert!(!message.contains("CANARY") && !message.contains('\n'), "{message}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! `apex check`: is everything configured that is needed? Changes nothing.
 
-use apex_config::Settings;
+use apex_config::{ModelKind, Settings};
+use apex_model::Failure;
 use apex_model::plugin::PluginState;
 use apex_model::ports::PluginCatalog as _;
 use apex_model::source::{SourceState, SourceStatus};
+use apex_pipeline::model_fetch::{self, FileState};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -38,7 +40,7 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
         }
     }
     // A running server holds the directory's lock; looking at plugins needs no lock and writes nothing there.
-    let scratch = std::env::temp_dir().join(format!("apex-check-{}", std::process::id()));
+    let scratch = cache_dir()?.join(format!("check-{}", uuid::Uuid::new_v4().simple()));
     let catalog = wire::catalog_alone(&readable, &global.plugins, &cache_dir()?, &scratch).await;
     let _missing_is_fine = std::fs::remove_dir_all(&scratch);
     match catalog {
@@ -62,13 +64,8 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
         }
         Err(failure) => add(false, "plugins".to_owned(), failure.to_string()),
     }
-    let model = super::model::model_dir(&settings)?;
-    let present = model.join("model.safetensors").is_file() || settings.model.kind == apex_config::ModelKind::Hashing;
-    add(
-        present,
-        "model".to_owned(),
-        if present { "ready".to_owned() } else { "not there; run `apex model fetch`".to_owned() },
-    );
+    let (ready, detail) = model_state(&settings)?;
+    add(ready, "model".to_owned(), detail);
     let server = DataDir::new(&global.data).server()?;
     let detail = server.map_or_else(|| "no server runs".to_owned(), |info| format!("a server runs, API {}", info.api));
     add(true, format!("data {}", global.data.display()), detail);
@@ -82,4 +79,18 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
         }
     })?;
     Ok(if ok { Exit::Done } else { Exit::Usage })
+}
+
+/// Whether every file of the model is there and is the pinned one.
+fn model_state(settings: &Settings) -> anyhow::Result<(bool, String)> {
+    if settings.model.kind == ModelKind::Hashing {
+        return Ok((true, "hashing: finds words, not meaning".to_owned()));
+    }
+    let states = model_fetch::check(&super::model::model_dir(settings)?).map_err(Failure::from)?;
+    let wrong: Vec<&str> =
+        states.iter().filter(|(_, state)| *state != FileState::Right).map(|(name, _)| *name).collect();
+    if wrong.is_empty() {
+        return Ok((true, "ready".to_owned()));
+    }
+    Ok((false, format!("{} missing or damaged; run `apex model fetch`", wrong.join(" and "))))
 }

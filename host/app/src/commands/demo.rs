@@ -52,12 +52,14 @@ pub async fn run(global: &Global, printer: Printer, args: DemoArgs) -> anyhow::R
     let host = Host::start(options).await?;
 
     say("4/5 webhooks, feed and files");
-    senders.send_webhooks(&host, printer).await?;
-    senders.leave_files(&host, printer).await?;
+    let webhooks = senders.send_webhooks(&host, printer).await?;
+    let sets = senders.leave_files(&host, printer).await?;
     say("5/5 documents");
     senders.settle(&host, printer).await?;
 
-    let report = Report::read(&host, next_commands(&data), started.elapsed().as_secs_f64()).await?;
+    let report =
+        Report::read(&host, &[("frontapp", webhooks), ("carrier-edi", sets)], next_commands(&data), started.elapsed())
+            .await?;
     printer.answer(&report, |printer| {
         printer.line("");
         report.print(printer);

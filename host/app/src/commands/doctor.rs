@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::cli::{DoctorArgs, DoctorCommand, Global};
-use crate::client::{Client, with_query};
+use crate::client::{Client, encode, with_query};
 use crate::exit::Exit;
 use crate::host::Work;
 use crate::output::Printer;
@@ -12,7 +12,15 @@ use crate::output::Printer;
 pub async fn run(global: &Global, printer: Printer, args: DoctorArgs) -> anyhow::Result<Exit> {
     let client = Client::open(global, Work::Idle).await?;
     let document = args.command.map(|DoctorCommand::Document { id }| id);
-    let answer = client.get(&with_query("/v1/doctor", &[("document", document)])).await;
+    let answer = match &document {
+        // Nothing is wrong with what is not there, but that is no answer to the question.
+        Some(id) => client.get(&format!("/v1/documents/{}", encode(id))).await.map(drop),
+        None => Ok(()),
+    };
+    let answer = match answer {
+        Ok(()) => client.get(&with_query("/v1/doctor", &[("document", document)])).await,
+        Err(error) => Err(error),
+    };
     client.close().await?;
     let answer = answer?;
     let findings = answer.get("findings").and_then(Value::as_array).map_or(0, Vec::len);

@@ -2,7 +2,9 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
+use apex_model::event::EventState;
 use apex_model::{Code, Failure};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -29,7 +31,7 @@ fn kind_of(path: &Path, exports: &[String]) -> Kind {
     let offers = |name: &str| exports.iter().any(|export| export == name);
     match extension {
         "http" if offers("webhook") => Kind::Delivery,
-        "json" if !offers("batch") => Kind::Documents,
+        "json" => Kind::Documents,
         _ if offers("batch") => Kind::File,
         _ if offers("webhook") && extension.is_empty() => Kind::Delivery,
         _ => Kind::Documents,
@@ -70,6 +72,9 @@ async fn ingest_all(client: &Client, printer: Printer, args: &IngestArgs) -> any
     for path in &args.paths {
         let bytes = read(path)?;
         let mut answer = give(client, args, path, kind_of(path, &exports), bytes).await?;
+        if args.wait {
+            answer = wait_to_its_end(client, answer).await?;
+        }
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("path".to_owned(), json!(path.display().to_string()));
         }
@@ -79,6 +84,24 @@ async fn ingest_all(client: &Client, printer: Printer, args: &IngestArgs) -> any
     bar.finish_and_clear();
     Ok(answers)
 }
+
+/// A long file takes longer than one request may wait: asks until the event has ended.
+async fn wait_to_its_end(client: &Client, mut answer: Value) -> anyhow::Result<Value> {
+    let ended = |state: &str| EventState::parse(state).is_some_and(EventState::is_terminal);
+    loop {
+        let (id, state) = (answer.get("event").and_then(Value::as_str), answer.get("state").and_then(Value::as_str));
+        let Some(id) = id.filter(|_| !state.is_some_and(ended)) else { return Ok(answer) };
+        tokio::time::sleep(ASK_EVERY).await;
+        let event = client.get(&format!("/v1/events/{}", encode(id))).await?;
+        let state = event.get("state").cloned().unwrap_or_default();
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("state".to_owned(), state);
+        }
+    }
+}
+
+/// Between two looks at an event that is being worked off.
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 async fn give(client: &Client, args: &IngestArgs, path: &Path, kind: Kind, bytes: Vec<u8>) -> anyhow::Result<Value> {
     let wait = args.wait.then(|| "true".to_owned());
@@ -128,6 +151,7 @@ mod tests {
         let offers = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         assert_eq!(kind_of(Path::new("a.http"), &offers(&["webhook"])), Kind::Delivery);
         assert_eq!(kind_of(Path::new("a.json"), &offers(&["webhook", "poll"])), Kind::Documents);
+        assert_eq!(kind_of(Path::new("a.json"), &offers(&["batch"])), Kind::Documents);
         assert_eq!(kind_of(Path::new("a.edi"), &offers(&["batch"])), Kind::File);
         assert_eq!(kind_of(Path::new("-"), &offers(&["batch"])), Kind::File);
         assert_eq!(kind_of(Path::new("-"), &offers(&["webhook"])), Kind::Delivery);

@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use apex_config::{Grant, SecretList, SecretRef, Settings, SourceSettings};
-use apex_model::event::{EventOrigin, NewEvent};
-use apex_model::ids::{SourceName, TraceId};
-use apex_model::source::Priority;
-use apex_model::{Code, Failure, Timestamp};
+use apex_model::ids::SourceName;
+use apex_model::{Code, Failure};
 use samsara_feed::{Options, SamsaraFeed};
 
 use crate::host::Host;
@@ -89,29 +87,27 @@ impl Senders {
         Ok(())
     }
 
-    /// Sends the signed webhooks: mails, a repeat, a forgery, and one nobody can read.
-    pub async fn send_webhooks(&self, host: &Host, printer: Printer) -> anyhow::Result<()> {
+    /// Sends the signed webhooks: mails, a repeat, a forgery, and one nobody can read. Answers how many got a 2xx.
+    pub async fn send_webhooks(&self, host: &Host, printer: Printer) -> anyhow::Result<u64> {
         let intake = host.addresses().context("the demo's host has listeners")?.intake;
         front::send_all(intake, &self.webhook_secret, &self.rule_secret, printer).await
     }
 
-    /// Gives the carrier's files to the host.
-    pub async fn leave_files(&self, host: &Host, printer: Printer) -> anyhow::Result<()> {
-        let source = source_name("carrier-edi")?;
+    /// Gives the carrier's files to the API. Answers how many transaction sets they hold; a file that holds none counts as one.
+    pub async fn leave_files(&self, host: &Host, printer: Printer) -> anyhow::Result<u64> {
+        let api = host.addresses().context("the demo's host has listeners")?.api;
+        let http = reqwest::Client::builder().no_proxy().build()?;
         let bar = printer.bar("reading carrier EDI files", EDI_FILES.len() as u64);
+        let mut sets = 0;
         for (name, bytes) in EDI_FILES {
-            let origin = EventOrigin {
-                source: source.clone(),
-                path: apex_model::event::IngestPath::Direct,
-                priority: Priority::P2,
-                received_at: Timestamp::now(),
-                trace: TraceId(*uuid::Uuid::new_v4().as_bytes()),
-            };
-            host.append(NewEvent::from_file(origin, name, (*bytes).into())).await?;
+            let url = format!("http://{api}/v1/files/carrier-edi?name={name}");
+            let status = http.post(url).bearer_auth(host.token()).body(*bytes).send().await?.status();
+            anyhow::ensure!(status.is_success(), "{name} was answered {status}");
+            sets += String::from_utf8_lossy(bytes).lines().filter(|line| line.starts_with("ST*")).count().max(1) as u64;
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(())
+        Ok(sets)
     }
 
     /// Waits until the feed has been read to its end and every event has ended.

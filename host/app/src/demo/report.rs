@@ -1,6 +1,7 @@
 //! What the demo shows at the end: the account of every source, one search, and what to try next.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use apex_model::event::{EventFilter, EventRecord, EventState, Tally};
 use apex_model::reading::Hit;
@@ -46,8 +47,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the account from the journal and the stores.
-    pub async fn read(host: &Host, next: Vec<String>, seconds: f64) -> anyhow::Result<Self> {
+    /// Reads the account from the journal and the stores. `sent` is what the senders counted, for those that count; the
+    /// account has to agree with it.
+    pub async fn read(host: &Host, sent: &[(&str, u64)], next: Vec<String>, took: Duration) -> anyhow::Result<Self> {
         let filter = EventFilter { limit: 10_000, ..EventFilter::default() };
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         for event in host.events(filter).await? {
@@ -71,10 +73,21 @@ impl Report {
         for (source, documents) in host.document_counts().await? {
             rows.entry(source.to_string()).or_default().searchable = documents;
         }
+        for (source, count) in sent {
+            rows.entry((*source).to_owned()).or_default().deliveries = *count;
+        }
         let hits = host.search(super::QUESTION, 3).await?;
         let first_hit_is_right = hits.first().is_some_and(|hit| hit.document_id.as_str() == super::ANSWER);
         let sources = rows.into_iter().map(|(source, row)| Row { source, ..row }).collect();
-        Ok(Self { sources, events, query: super::QUESTION.to_owned(), hits, first_hit_is_right, seconds, next })
+        Ok(Self {
+            sources,
+            events,
+            query: super::QUESTION.to_owned(),
+            hits,
+            first_hit_is_right,
+            seconds: took.as_secs_f64(),
+            next,
+        })
     }
 
     /// Whether every account adds up and the search found what it should.
