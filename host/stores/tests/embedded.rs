@@ -90,6 +90,8 @@ async fn a_delete_is_a_version_that_an_older_state_cannot_undo() {
     assert_eq!(at.store.search(query([1.0, 0.0], 5)).await.unwrap().len(), 0);
     assert!(at.store.graph("x:1", 1).await.unwrap().is_none());
     assert_eq!(at.store.counts().await.unwrap(), []);
+    let seen: Vec<_> = at.store.history(&id).await.unwrap().iter().map(|line| (line.live, line.deleted)).collect();
+    assert_eq!(seen, [(false, true), (false, false)], "readers see neither the deletion nor what was deleted");
     assert_eq!(draft("a", "late", 3).sequence(2).begin(&at.store).await, Begun::Superseded { version: 2 });
     draft("a", "again", 4).sequence(4).put(&at.store).await;
     assert_eq!(at.store.document(&id).await.unwrap().unwrap().version, 3);
@@ -297,4 +299,15 @@ async fn readers_never_meet_a_mix_of_versions() {
     stop.cancel();
     assert!(reader.await.unwrap() > 10, "too few reads to say anything");
     assert_eq!(at.store.check(None).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let at = fixture().await;
+    draft("a", "words", 1).put(&at.store).await;
+    let mode = |name: &str| std::fs::metadata(at.dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    for name in ["store.db", "store.db-wal", "store.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
 }

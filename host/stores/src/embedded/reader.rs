@@ -120,7 +120,7 @@ impl EmbeddedStore {
 
     async fn versions(&self, id: &DocumentId) -> Read<Vec<VersionLine>> {
         let rows = sqlx::query(
-            "SELECT v.version, v.version = d.live_version, v.deleted, v.title, v.content_hash, v.event, v.plugin_name,
+            "SELECT v.version, v.version = d.live_version AND v.deleted = 0, v.deleted, v.title, v.content_hash, v.event, v.plugin_name,
                  v.plugin_version, v.plugin_digest, v.committed_at
              FROM document d JOIN document_version v ON v.document = d.no WHERE d.id = ? ORDER BY v.version DESC",
         )
