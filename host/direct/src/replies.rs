@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use apex_model::ports::ReplyFile;
@@ -32,7 +33,7 @@ pub(crate) fn write(folder: &Path, files: &[ReplyFile]) -> Result<(), Failure> {
 }
 
 fn store(folder: &Path, files: &[ReplyFile]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     for file in files {
         let unfinished = folder.join(format!(".{}.{}", uuid::Uuid::new_v4(), file.name));
         let written =
@@ -63,6 +64,7 @@ fn is_plain(name: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn reply(name: &str, content: &'static [u8]) -> ReplyFile {
         ReplyFile { name: name.to_owned(), media_type: String::new(), content: content.into() }
@@ -77,6 +79,7 @@ mod tests {
         assert_eq!(fs::read(folder.join("a.997")).unwrap(), b"new");
         let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(names, ["a.997", "b.997"]);
     }
 

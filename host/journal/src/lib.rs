@@ -87,6 +87,7 @@ impl Journal {
     ) -> Result<Arc<Self>, JournalError> {
         open::make_directory(dir)?;
         let file = dir.join(schema::FILE);
+        open::make_private(&file)?;
         let (conn, found) = block_on(async {
             let mut conn = schema::open_writer(&file).await?;
             let found = open::find(&mut conn, limits).await;

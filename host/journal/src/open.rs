@@ -1,5 +1,7 @@
 //! Opens a journal: the file, then what memory has to know of it. Events that a crashed process was working on wait again.
 
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use apex_config::limits::JournalLimits;
@@ -26,9 +28,19 @@ pub(crate) struct Found {
     pub(crate) next_position: i64,
 }
 
-/// Creates the directory if it is missing.
+/// Creates the directory if it is missing; only its owner can look into it.
 pub(crate) fn make_directory(path: &Path) -> Result<(), JournalError> {
-    std::fs::create_dir_all(path).map_err(|cause| JournalError::Directory { path: path.to_owned(), cause })
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| JournalError::Directory { path: path.to_owned(), cause })
+}
+
+/// Creates the file if it is missing, so that only its owner can read it; what SQLite puts beside it has the file's mode
+/// (<https://www.sqlite.org/walformat.html>).
+pub(crate) fn make_private(file: &Path) -> Result<(), JournalError> {
+    let made = OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+    // A file of an older version may be readable by others.
+    let private = made.and_then(|made| made.set_permissions(Permissions::from_mode(0o600)));
+    private.map_err(|cause| JournalError::Open { path: file.to_owned(), cause: sqlx::Error::Io(cause) })
 }
 
 /// Reads what memory has to know.

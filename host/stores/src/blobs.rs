@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use apex_model::failure::PortResult;
@@ -22,7 +23,7 @@ impl DirBlobs {
     /// Uses `root`, creating it if needed.
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
-        fs::create_dir_all(&root)?;
+        private_folder(&root)?;
         Ok(Self { root })
     }
 
@@ -38,7 +39,7 @@ impl DirBlobs {
             return Ok(());
         }
         if !folder.is_dir() {
-            fs::create_dir_all(&folder)?;
+            private_folder(&folder)?;
             sync_folder(&self.root)?;
         }
         // Two writers of the same bytes must not share an unfinished file.
@@ -50,6 +51,11 @@ impl DirBlobs {
         }
         sync_folder(&folder)
     }
+}
+
+/// Makes a folder that only this user can look into.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -105,6 +111,18 @@ mod tests {
         let names: Vec<_> =
             fs::read_dir(blobs.folder(digest)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [expected]);
+    }
+
+    #[test]
+    fn only_the_owner_can_look_into_the_folders() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("blobs");
+        let blobs = DirBlobs::open(&root).unwrap();
+        let digest = blobs.put(b"abc").unwrap();
+        for folder in [root, blobs.folder(digest)] {
+            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+        }
     }
 
     #[test]

@@ -190,3 +190,15 @@ fn waiting_for_work_ends_with_a_new_event_and_with_a_retry_that_came_due() {
         !kit.claim(1).is_empty()
     });
 }
+
+#[test]
+fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let kit = Kit::new();
+    kit.append(event("k")).unwrap();
+    let found: Vec<_> = std::fs::read_dir(kit.dir.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert!(found.len() >= 3, "the database, its log and its index: {found:?}");
+    for entry in found {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+    }
+}

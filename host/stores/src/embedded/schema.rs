@@ -1,5 +1,8 @@
-//! Opens the file: settings of the connections, migrations, the first fence.
+//! Opens the file: settings of the connections, migrations, the first fence. Only its owner can read it; what SQLite puts
+//! beside it has the file's mode (<https://www.sqlite.org/walformat.html>).
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +18,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The writing connection, the reading ones, and the next fence.
 pub(super) async fn open(file: &Path) -> Result<(SqliteConnection, SqlitePool, i64), sqlx::Error> {
+    let private = OpenOptions::new().create(true).append(true).mode(0o600).open(file).and_then(|created| {
+        // A file of an older version may be readable by others.
+        created.set_permissions(Permissions::from_mode(0o600))
+    });
+    private.map_err(sqlx::Error::Io)?;
     // A log line a statement costs more than most statements do.
     let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
     let mut writer = options
