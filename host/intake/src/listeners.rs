@@ -100,6 +100,7 @@ impl Server {
             documents: ports.documents,
             catalog: ports.catalog,
             inbox: ports.inbox,
+            cursors: ports.cursors,
         };
         let metrics = Router::new().route("/metrics", get(metrics_text)).with_state(scrape);
         let metrics = TowerToHyperService::new(metrics.merge(health_router(health.clone())));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use apex_model::event::Tally;
 use apex_model::ids::SourceName;
 use apex_model::plugin::PluginState;
-use apex_model::ports::{DocumentReader, EventReader, Inbox, PluginCatalog};
+use apex_model::ports::{Cursors, DocumentReader, EventReader, Inbox, PluginCatalog};
 use apex_model::source::SourceState;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,6 +19,7 @@ use crate::metrics::{
     DOCUMENTS, EVENTS, EVENTS_ACCEPTED, EVENTS_DUPLICATE, JOURNAL_WRITABLE, Labels, Metrics, PLUGIN_STATE,
     RESIDENT_BYTES, SCRAPE_FAILED, SOURCE_STATE,
 };
+use crate::sources::mark_paused;
 
 /// The media type of the answer (OpenMetrics 1.0, section "Overall structure").
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,6 +32,7 @@ pub(crate) struct Scrape {
     pub documents: Arc<dyn DocumentReader>,
     pub catalog: Arc<dyn PluginCatalog>,
     pub inbox: Arc<dyn Inbox>,
+    pub cursors: Arc<dyn Cursors>,
 }
 
 impl Scrape {
@@ -38,8 +40,10 @@ impl Scrape {
     pub(crate) async fn text(&self) -> String {
         let tallies = self.events.tallies().await;
         let documents = self.documents.counts().await;
-        let failed = tallies.is_err() || documents.is_err();
-        for failure in [tallies.as_ref().err(), documents.as_ref().err()].into_iter().flatten() {
+        let paused = self.cursors.paused().await;
+        let failures = [tallies.as_ref().err(), documents.as_ref().err(), paused.as_ref().err()];
+        let failed = failures.iter().any(Option::is_some);
+        for failure in failures.into_iter().flatten() {
             tracing::warn!(code = %failure.code, "a part of the metrics could not be read: {failure}");
         }
         let mut registry = Registry::default();
@@ -50,7 +54,7 @@ impl Scrape {
             "Live documents by source",
             documents.unwrap_or_default().into_iter().map(|(source, count)| (source_label(&source), number(count))),
         );
-        self.states(&mut registry);
+        self.states(&mut registry, &paused.unwrap_or_default());
         single(&mut registry, JOURNAL_WRITABLE, "1 if events can be made durable", i64::from(self.inbox.is_writable()));
         single(&mut registry, SCRAPE_FAILED, "1 if a part of this scrape could not be read", i64::from(failed));
         if let Some(bytes) = resident_bytes() {
@@ -64,7 +68,7 @@ impl Scrape {
         text
     }
 
-    fn states(&self, registry: &mut Registry) {
+    fn states(&self, registry: &mut Registry, paused: &[SourceName]) {
         let plugins = self.catalog.plugins().into_iter().map(|plugin| {
             let state = match plugin.state {
                 PluginState::Active => "active",
@@ -74,7 +78,9 @@ impl Scrape {
             (vec![("plugin", plugin.name), ("state", state.to_owned())], 1)
         });
         gauges(registry, PLUGIN_STATE, "1 for the state a plugin is in", plugins);
-        let sources = self.catalog.sources().into_iter().map(|source| {
+        let mut sources = self.catalog.sources();
+        mark_paused(&mut sources, paused);
+        let sources = sources.into_iter().map(|source| {
             let state = match source.state {
                 SourceState::Active => "active",
                 SourceState::Waiting => "waiting",

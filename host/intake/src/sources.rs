@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use apex_model::event::IngestPath;
 use apex_model::ids::{EventId, SourceName};
 use apex_model::ports::PluginCatalog;
-use apex_model::source::{Priority, SourceStatus};
+use apex_model::source::{Priority, SourceState, SourceStatus};
 use arc_swap::ArcSwap;
 
 use crate::metrics::{Metrics, SourceStats};
@@ -116,6 +116,18 @@ fn copy(sources: &[SourceStatus], before: &Entries, metrics: &Metrics) -> Entrie
         (name.to_owned(), Arc::new(entry))
     };
     sources.iter().map(entry).collect()
+}
+
+/// Adds to what the catalogue says what an operator paused, which only the journal knows.
+pub(crate) fn mark_paused(sources: &mut [SourceStatus], paused: &[SourceName]) {
+    for source in sources {
+        let is_paused = paused.contains(&source.name);
+        source.state = match source.state {
+            SourceState::Active if is_paused => SourceState::Paused,
+            SourceState::Paused if !is_paused => SourceState::Active,
+            other => other,
+        };
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -2,7 +2,7 @@
 
 use apex_model::cursor::{CURSOR_BYTES_MAX, CursorRecord};
 use apex_model::ids::SourceName;
-use apex_model::source::{SourceState, SourceStatus};
+use apex_model::source::SourceStatus;
 use apex_model::{Code, Failure};
 use axum::Json;
 use axum::extract::State;
@@ -14,6 +14,7 @@ use super::extract::{InJson, InPath};
 use super::problem::Problem;
 use super::{ApiState, schema};
 use crate::acceptor;
+use crate::sources::mark_paused;
 
 /// Every source.
 #[utoipa::path(
@@ -168,14 +169,7 @@ async fn one(state: &ApiState, name: &str) -> Result<SourceStatus, Problem> {
 async fn all(state: &ApiState) -> Result<Vec<SourceStatus>, Problem> {
     let paused: Vec<SourceName> = state.ports().cursors.paused().await?;
     let mut sources = state.ports().catalog.sources();
-    for source in &mut sources {
-        let is_paused = paused.contains(&source.name);
-        source.state = match source.state {
-            SourceState::Active if is_paused => SourceState::Paused,
-            SourceState::Paused if !is_paused => SourceState::Active,
-            other => other,
-        };
-    }
+    mark_paused(&mut sources, &paused);
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use apex_model::event::EventState;
 
 use crate::client;
+use crate::fakes::name;
 use crate::harness::{Host, series};
 
 #[tokio::test]
@@ -51,4 +52,13 @@ async fn the_scrape_shows_a_journal_that_cannot_write() {
     let answer = client::request(host.metrics, "GET", "/metrics", &[], b"").await;
     assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert_eq!(client::request(host.metrics, "GET", "/webhooks/alpha", &[], b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_scrape_shows_a_paused_source_as_paused() {
+    let host = Host::start().await;
+    host.fake.with(|state| state.paused.push(name("alpha")));
+    let scrape = host.scrape().await;
+    assert_eq!(series(&scrape, "apex_source_state{source=\"alpha\",state=\"paused\"}"), Some(1));
+    assert_eq!(series(&scrape, "apex_source_state{source=\"alpha\",state=\"active\"}"), None);
 }
