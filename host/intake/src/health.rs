@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apex_model::plugin::PluginStatus;
 use apex_model::ports::{Inbox, PluginCatalog, Poller};
-use apex_model::source::SourceStatus;
+use apex_model::source::{SourceState, SourceStatus};
 use http::StatusCode;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -79,12 +79,12 @@ impl Health {
     }
 }
 
-/// Sources whose plugin no file in `plugins/` provides.
+/// Sources whose plugin no file in `plugins/` provides; one that is switched off needs none.
 fn missing_plugins(sources: &[SourceStatus], plugins: &[PluginStatus]) -> Vec<String> {
     let answers = |name: &str| plugins.iter().any(|plugin| plugin.name == name && plugin.digest.is_some());
     sources
         .iter()
-        .filter(|source| !answers(&source.plugin))
+        .filter(|source| source.state != SourceState::Disabled && !answers(&source.plugin))
         .map(|source| format!("source `{}` has no plugin: nothing loadable is `{}.wasm`", source.name, source.plugin))
         .collect()
 }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use apex_model::Timestamp;
     use apex_model::ids::SourceName;
-    use apex_model::source::{Priority, SourceState};
+    use apex_model::source::Priority;
 
     #[test]
     fn a_source_is_late_after_ten_intervals_and_a_minute() {

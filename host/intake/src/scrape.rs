@@ -86,6 +86,7 @@ impl Scrape {
                 SourceState::Waiting => "waiting",
                 SourceState::Paused => "paused",
                 SourceState::Draining => "draining",
+                SourceState::Disabled => "disabled",
             };
             (vec![("source", source.name.to_string()), ("state", state.to_owned())], 1)
         });

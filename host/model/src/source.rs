@@ -29,6 +29,8 @@ pub enum SourceState {
     Paused,
     /// Its component was removed: calls in flight finish, nothing new is taken.
     Draining,
+    /// An operator switched it off: it takes nothing and lacks nothing.
+    Disabled,
 }
 
 /// One line of `apex source list`.
@@ -40,7 +42,7 @@ pub struct SourceStatus {
     pub plugin: String,
     /// Whether it can work.
     pub state: SourceState,
-    /// What is missing and the lines to add, if it waits.
+    /// What is missing and the lines to add, if it waits or polling does; how to undo it, if it is switched off.
     pub reason: Option<String>,
     /// Urgency.
     pub priority: Priority,

@@ -161,7 +161,9 @@ fn loaded_status(
     {
         status.state = PluginState::Failed;
         status.error = Some(format!("{file}: {}", LoadError::Twin(winner.file.to_owned())));
-    } else if !own.is_empty() && own.iter().all(|source| source.state == SourceState::Waiting) {
+    } else if !own.is_empty()
+        && own.iter().all(|source| matches!(source.state, SourceState::Waiting | SourceState::Disabled))
+    {
         status.state = PluginState::Waiting;
         status.error = own.iter().find_map(|source| source.reason.clone());
     }
@@ -183,7 +185,7 @@ fn source(
     let (state, reason, slot) = match winner {
         _ if !settings.enabled => {
             let reason = format!("it is switched off; remove `enabled = false` under [sources.{name}]");
-            (SourceState::Waiting, Some(reason), None)
+            (SourceState::Disabled, Some(reason), None)
         }
         None => {
             let was_there = old.is_some_and(|old| matches!(old.state, SourceState::Active | SourceState::Draining));

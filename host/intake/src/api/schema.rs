@@ -202,9 +202,9 @@ pub struct DeadLetter {
 pub struct Source {
     pub name: String,
     pub plugin: String,
-    /// `active`, `waiting`, `paused` or `draining`.
+    /// `active`, `waiting`, `paused`, `draining` or `disabled`.
     pub state: String,
-    /// What is missing and the lines to add, if it waits.
+    /// What is missing and the lines to add, if it waits or polling does; how to undo it, if it is switched off.
     #[schema(required)]
     pub reason: Option<String>,
     /// `P0`, `P1` or `P2`.

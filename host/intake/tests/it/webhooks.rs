@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use apex_config::limits::IntakeLimits;
 use apex_model::Code;
 use apex_model::ids::EventId;
-use apex_model::source::SourceState;
+use apex_model::source::{SourceState, SourceStatus};
 
 use crate::client::{self, Connection};
 use crate::fakes::{name, plugin, source};
@@ -243,6 +243,26 @@ async fn readiness_says_what_is_wrong() {
     host.fake.with(|state| state.silence = None);
     let not_polled = client::request(host.intake, "GET", "/readyz", &[], b"").await;
     assert!(!not_polled.text().contains("`alpha`"), "a source that is not polled is not late: {}", not_polled.text());
+}
+
+#[tokio::test]
+async fn a_source_without_its_plugin_is_not_ready_unless_it_is_switched_off() {
+    let host = Host::start().await;
+    let ready = async || client::request(host.intake, "GET", "/readyz", &[], b"").await;
+    let set = |to: SourceState| {
+        host.fake.with(|state| {
+            state.sources.retain(|source| source.name.as_str() != "gone");
+            state.sources.push(SourceStatus { state: to, ..source("gone", &[]) });
+        });
+    };
+    for missing in [SourceState::Draining, SourceState::Waiting] {
+        set(missing);
+        let answer = ready().await;
+        assert_eq!(answer.status, 503, "{missing:?}");
+        assert!(answer.text().contains("`gone`"), "{}", answer.text());
+    }
+    set(SourceState::Disabled);
+    assert_eq!(ready().await.status, 200);
 }
 
 #[tokio::test]

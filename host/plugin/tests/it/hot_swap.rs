@@ -157,6 +157,7 @@ fn a_waiting_source_works_once_it_is_configured() {
     assert_eq!(setup.state("front"), None);
     settings.enabled = false;
     setup.catalog.set_sources(vec![settings]);
+    assert_eq!(setup.state("mail"), Some(SourceState::Disabled));
     assert_eq!(accepted_key(&setup.catalog, "mail"), Err("APEX0004".to_owned()));
 }
 
