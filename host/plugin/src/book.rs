@@ -11,6 +11,7 @@ use apex_model::source::{SourceState, SourceStatus};
 use apex_model::{Code, Failure, Timestamp};
 
 use crate::error::LoadError;
+use crate::grant;
 use crate::load::{Loaded, Loader};
 use crate::settings::SourceSettings;
 use crate::snapshot::{Slot, Snapshot};
@@ -182,6 +183,8 @@ fn source(
     let (name, plugin) = (&settings.name, settings.plugin.as_str());
     let winner = winners.get(plugin);
     let old = before.sources.iter().find(|old| old.name == *name);
+    let manifest = winner.map(|winner| winner.loaded.connector.manifest());
+    let silent_poll = manifest.and_then(|manifest| grant::poll_waits(manifest, settings));
     let (state, reason, slot) = match winner {
         _ if !settings.enabled => {
             let reason = format!("it is switched off; remove `enabled = false` under [sources.{name}]");
@@ -196,7 +199,7 @@ fn source(
             (state, Some(reason), Some(Slot::Off(failure)))
         }
         Some(winner) => match loader.bind(winner.loaded, settings) {
-            Ok(bound) => (SourceState::Active, None, Some(Slot::Ready(bound))),
+            Ok(bound) => (SourceState::Active, silent_poll.clone(), Some(Slot::Ready(bound))),
             Err(reason) => {
                 let failure = Failure::hold(Code::SOURCE_WAITING, format!("source `{name}` waits: {reason}"))
                     .next("`apex source list` says the same; the file is read again when it changes");
@@ -207,8 +210,10 @@ fn source(
     if let Some(slot) = slot {
         slots.insert(name.clone(), slot);
     }
-    let manifest = winner.map(|winner| winner.loaded.connector.manifest());
     let every = settings.poll_every.or_else(|| manifest.and_then(crate::manifest::Manifest::poll_every));
+    let every = every.filter(|_| silent_poll.is_none());
+    let mut exports = manifest.map(|manifest| manifest.exports.clone()).unwrap_or_default();
+    exports.retain(|export| silent_poll.is_none() || export != "poll");
     let since = old.filter(|old| old.state == state && old.reason == reason).map_or(now, |old| old.since);
     SourceStatus {
         name: name.clone(),
@@ -216,7 +221,7 @@ fn source(
         state,
         reason,
         priority: settings.priority.or(manifest.map(|manifest| manifest.priority)).unwrap_or_default(),
-        exports: manifest.map(|manifest| manifest.exports.clone()).unwrap_or_default(),
+        exports,
         poll_every_ms: every.map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX)),
         rollout_percent: settings.rollout_percent,
         since,

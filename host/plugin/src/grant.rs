@@ -163,6 +163,23 @@ impl Grant {
     }
 }
 
+/// Why a source is not polled although it works: it takes something else too, and has none of the secrets its requests
+/// would carry, so that every poll would be refused. Answers the lines to add.
+pub(crate) fn poll_waits(manifest: &Manifest, settings: &SourceSettings) -> Option<String> {
+    let other = manifest.exports.iter().any(|export| export != "poll");
+    let given = |secret: &Secret| settings.secrets.get(&secret.name).is_some_and(|values| !values.is_empty());
+    let carried: Vec<&Secret> = manifest.secrets.iter().filter(|secret| secret.usage == Use::Inject).collect();
+    let polls = manifest.exports.iter().any(|export| export == "poll");
+    if !polls || !other || carried.is_empty() || carried.iter().any(|secret| given(secret)) {
+        return None;
+    }
+    let source = settings.name.as_str();
+    let names: Vec<String> = carried.iter().map(|secret| format!("secrets.{}", secret.name)).collect();
+    let lines: Vec<String> = carried.iter().map(|secret| secret_line(source, &secret.name)).collect();
+    let what = format!("it is not polled, because {} is missing", names.join(" or "));
+    Some(format!("{what}; to poll it, add to apex.toml:\n[sources.{source}]\n{}", lines.join("\n")))
+}
+
 /// A source's settings, with the defaults that the connector's schema gives.
 pub(crate) struct Config<'a> {
     pub(crate) given: &'a Value,

@@ -89,7 +89,7 @@ pub(super) async fn poll(
     }
     let failure = match source.poll_every_ms {
         None => Failure::never(Code::PLUGIN_EXPORT_MISSING, format!("the source `{name}` is not polled"))
-            .next("poll a source whose plugin exports `poll`"),
+            .next("`apex source show` says why: its plugin does not export `poll`, or what polling needs is missing"),
         Some(_) => {
             Failure::hold(Code::SOURCE_WAITING, format!("the source `{name}` is not being polled by this process"))
                 .next("see `apex source show`: it may be waiting or paused, or no server is running")

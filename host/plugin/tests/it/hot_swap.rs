@@ -212,3 +212,29 @@ fn content_that_was_refused_is_read_again_under_a_new_configuration() {
     wait_for("it answers", || accepted_key(&setup.catalog, "front").is_err_and(|what| what.contains("BadSignature")));
     assert_eq!(plugin_error(&setup.catalog), None);
 }
+
+#[test]
+fn a_source_without_the_secret_its_polls_carry_takes_webhooks_and_is_not_polled() {
+    let mut guest = Guest::new("front");
+    let accept = guest.accept("k", "t");
+    let guest = guest
+        .manifest(
+            "[[secrets]]\nname = \"token\"\nuse = \"inject\"\nheader = \"authorization\"\n\
+             value = \"Bearer {secret}\"\nrequired = false\n[poll]\nevery = \"5s\"\n",
+        )
+        .webhook(&format!("(i32.const {accept})"), "unreachable")
+        .poll("unreachable");
+    let mut settings = SourceSettings::bare(source("front"), "front");
+    let setup = start(&[("front.wasm", guest.build())], vec![settings.clone()], limits());
+    let status = setup.catalog.sources()[0].clone();
+    assert_eq!((status.state, status.poll_every_ms), (SourceState::Active, None));
+    assert_eq!(status.exports, ["webhook"]);
+    let reason = status.reason.unwrap();
+    assert!(reason.contains("it is not polled") && reason.contains("FRONT_TOKEN_SECRET"), "{reason}");
+    assert_eq!(accepted_key(&setup.catalog, "front").as_deref(), Ok("k"));
+    settings.secrets.insert("token".to_owned(), vec![SecretString::from("t")]);
+    setup.catalog.set_sources(vec![settings]);
+    let status = setup.catalog.sources()[0].clone();
+    assert_eq!((status.poll_every_ms, status.reason), (Some(5_000), None));
+    assert_eq!(status.exports, ["webhook", "poll"]);
+}
