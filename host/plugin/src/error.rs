@@ -51,9 +51,14 @@ pub enum LoadError {
     Host(String),
 }
 
+/// What a parser or compiler says, in one line: theirs may print tables.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         Self::never(Code::PLUGIN_REFUSED, error.to_string())
-            .next("mend the file and copy it again; `apex plugin check <file>` says the same without the host")
+            .next("mend the file and copy it again; `apex plugin inspect <file>` says the same without the host")
     }
 }

@@ -67,7 +67,8 @@ impl Access {
             return Ok(());
         }
         let what = format!("the token does not carry the scope `{}`", word(needed));
-        let failure = Failure::never(Code::UNAUTHORIZED, what).next("use a token that does: `apex token create`");
+        let failure = Failure::never(Code::UNAUTHORIZED, what)
+            .next("use the token in the file `token` of the server's data directory: it carries every scope");
         Err(Problem::with_status(StatusCode::FORBIDDEN, failure))
     }
 }

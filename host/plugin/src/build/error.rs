@@ -10,7 +10,7 @@ pub enum BuildError {
     /// The folder is not laid out as a connector.
     #[error(
         "`{}` is not a connector: {reason}. A connector is a folder with Cargo.toml, plugin.toml and src/; \
-         `apex plugin new <id>` makes one", dir.display()
+         plugins/README.md shows a whole one", dir.display()
     )]
     NotAConnector {
         /// The folder.
@@ -36,8 +36,8 @@ pub enum BuildError {
     },
     /// Nothing here compiles to WebAssembly, and none of the ways to get it worked.
     #[error(
-        "no way to compile to WebAssembly was found:\n  {attempts}\nrun `rustup target add wasm32-unknown-unknown` where \
-         static.rust-lang.org can be reached, or on Debian `apt-get update` as root, then build again"
+        "no way to compile to WebAssembly was found:\n  {attempts}\nrun `rustup target add wasm32-unknown-unknown` with \
+         network access, or on Debian `apt-get update` as root, then build again"
     )]
     NoToolchain {
         /// One line for each way that was tried.
