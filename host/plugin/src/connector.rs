@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::bindings::v1;
 use crate::call::{CallKind, CallState};
-use crate::error::LoadError;
+use crate::error::{LoadError, one_line};
 use crate::inspect::Inspection;
 use crate::manifest::Manifest;
 
@@ -26,7 +26,7 @@ impl Connector {
         let host = |error: wasmtime::Error| LoadError::Host(format!("{error:#}"));
         let mut linker = Linker::new(engine);
         v1::link(&mut linker).map_err(host)?;
-        let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        let compile = |error: wasmtime::Error| LoadError::Compile(one_line(&format!("{error:#}")));
         let pre = linker.instantiate_pre(component).map_err(compile)?;
         let exports = v1::exports::Exports::find(&pre).map_err(|error| LoadError::Exports(format!("{error:#}")))?;
         let plugin = PluginRef {

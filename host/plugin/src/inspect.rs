@@ -6,7 +6,7 @@ use apex_model::ids::Digest;
 use serde::Serialize;
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, one_line};
 use crate::manifest::{self, Manifest};
 
 /// The interfaces of the contract that a connector may export, in its order.
@@ -73,7 +73,7 @@ fn outline(bytes: &[u8]) -> Result<Outline, LoadError> {
     if bytes.is_empty() {
         return Err(LoadError::NotComponent("the file is empty".to_owned()));
     }
-    let broken = |error: wasmparser::BinaryReaderError| LoadError::NotComponent(error.to_string());
+    let broken = |error: wasmparser::BinaryReaderError| LoadError::NotComponent(one_line(&error.to_string()));
     let mut outline = Outline { manifest: None, exports: Vec::new(), imports: Vec::new() };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {

@@ -14,7 +14,7 @@ use crate::bound::{Bound, Services};
 use crate::cache::CodeCache;
 use crate::calls;
 use crate::connector::Connector;
-use crate::error::LoadError;
+use crate::error::{LoadError, one_line};
 use crate::grant::{Config, Grant};
 use crate::inspect::{self, Inspection};
 use crate::schema;
@@ -54,7 +54,7 @@ impl Loader {
         let component = self
             .cache
             .load(&self.engine, bytes, inspection.digest)
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+            .map_err(|error| LoadError::Compile(one_line(&format!("{error:#}"))))?;
         let connector = Arc::new(Connector::link(&self.engine, &component, inspection)?);
         let schema = self.smoke(&connector)?;
         Ok(Loaded { connector, schema })

@@ -9,6 +9,8 @@ use apex_model::ids::SourceName;
 use apex_model::source::Priority;
 use serde::{Deserialize, Serialize};
 
+use crate::error::one_line;
+
 /// Name of the custom section.
 pub const SECTION: &str = "apex:manifest";
 /// The contract this host speaks.
@@ -162,7 +164,12 @@ pub struct Asked {
 impl Manifest {
     /// Reads and checks the text of a `plugin.toml`; answers the first rule broken, as a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let manifest: Self = toml::from_str(text).map_err(|error| format!("the manifest is not readable: {error}"))?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            // The error's own text is a drawing over several lines.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            format!("the manifest is not readable: line {line}: {}", one_line(error.message()))
+        })?;
         manifest.check()?;
         Ok(manifest)
     }

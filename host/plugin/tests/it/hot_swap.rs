@@ -118,6 +118,7 @@ fn bad_content_never_answers_and_the_old_keeps_answering() {
         setup.put("front.wasm", &bad);
         wait_for(reason, || plugin_error(&setup.catalog).is_some_and(|error| error.contains(reason)));
         assert_eq!(setup.catalog.plugins()[0].state, PluginState::Failed);
+        assert!(plugin_error(&setup.catalog).is_some_and(|error| error.lines().count() == 1), "one line: {reason}");
         assert_eq!(accepted_key(&setup.catalog, "front").as_deref(), Ok("good"), "{reason}");
     }
 }
