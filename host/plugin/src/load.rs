@@ -122,6 +122,11 @@ fn fits(inspection: &Inspection) -> Result<(), LoadError> {
     if !inspection.exports.iter().any(|export| export == "describe") {
         return Err(LoadError::Exports("it does not export `describe`".to_owned()));
     }
+    let offers = |name: &str| inspection.exports.iter().any(|export| export == name);
+    if offers("stream") && !["webhook", "poll", "batch"].into_iter().any(offers) {
+        let what = "it offers `stream` alone, which this version does not call; export `webhook`, `poll` or `batch`";
+        return Err(LoadError::Exports(what.to_owned()));
+    }
     Ok(())
 }
 

@@ -138,6 +138,17 @@ impl Guest {
         self
     }
 
+    /// `stream` that is never called.
+    pub fn stream(mut self) -> Self {
+        self.offers.push("stream");
+        self.world.push_str("include apex:connector/stream-source@1.0.0;");
+        let _ = writeln!(
+            self.functions,
+            "(func (export \"apex:connector/stream@1.0.0#collect\") (param i32 i32 i32 i32 i32) (result i32) unreachable)"
+        );
+        self
+    }
+
     /// A verdict `accept`; answers the guest and where the verdict lies.
     pub fn accept(&mut self, event_key: &str, event_type: &str) -> u32 {
         let (key, kind) = (self.layout.text(event_key), self.layout.text(event_type));

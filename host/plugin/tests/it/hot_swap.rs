@@ -109,6 +109,7 @@ fn bad_content_never_answers_and_the_old_keeps_answering() {
         (wasi, "wasi:cli/environment@0.2.0"),
         (wrong_world, "telepathy"),
         (no_describe, "does not export `describe`"),
+        (Guest::new("front").stream().build(), "it offers `stream` alone"),
         (lying, "unknown field `surprise`"),
         (renamed, "the manifest says `other`"),
         (offering, "the manifest says it exports [poll, webhook]"),
