@@ -103,14 +103,14 @@ async fn pages_follow_each_other_and_carry_their_cursor() {
 }
 
 #[tokio::test]
-async fn a_page_fetched_again_after_a_crash_is_the_same_event() {
+async fn a_cursor_set_back_brings_the_pages_again() {
     let at = polled(|host| host.calls.script().fetches.push_back(Ok(page(&["a"], "1", Next::Finished)))).await;
     wait_for("the first page", || at.cursor("default").as_deref() == Some("1")).await;
-    // What a crash between two polls looks like: the cursor is as before, the page comes again.
+    // An operator forgets the cursor. A crash cannot do that: page and cursor are one transaction.
     at.host.journal.state().cursors.clear();
     assert!(at.polling.poll_now(&source()));
     wait_for("the second fetch", || at.fetches() == 2 && at.cursor("default").as_deref() == Some("1")).await;
-    assert_eq!(at.host.journal.events_of(&source()).len(), 1);
+    assert_eq!(at.host.journal.events_of(&source()).len(), 2);
     at.stop().await;
 }
 
@@ -243,6 +243,21 @@ async fn documents_without_a_cursor_are_kept_too() {
     let at = polled(|host| host.calls.script().fetches.push_back(Ok(page(&["a"], "", Next::Idle(None))))).await;
     wait_for("the page", || at.host.journal.events_of(&source()).len() == 1).await;
     assert_eq!(at.cursor("default"), None);
+    at.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_source_shows_again_is_a_page_of_its_own() {
+    let soon = || Next::Idle(Some(Duration::from_millis(1)));
+    let at = polled(|host| {
+        let mut script = host.calls.script();
+        for document in ["a", "b", "a"] {
+            script.fetches.push_back(Ok(page(&[document], "", soon())));
+        }
+    })
+    .await;
+    // A, then B, then A again: the last one counts, so it must not pass for a repeat of the first.
+    wait_for("three pages", || at.host.journal.events_of(&source()).len() == 3).await;
     at.stop().await;
 }
 

@@ -164,19 +164,12 @@ impl NewEvent {
         (event, acceptance.reply)
     }
 
-    /// The event of one fetched page. The key is made of the slice and both cursors, so that a page fetched again after a crash is the same event.
-    pub fn from_page(
-        origin: EventOrigin,
-        slice: &str,
-        cursor: (Option<&str>, &str),
-        page: &PageBody,
-    ) -> Result<Self, serde_json::Error> {
+    /// The event of one fetched page. Every fetch is an event of its own: its cursor, committed with it by compare-and-set,
+    /// sees to it that none counts twice, and a source that shows A, then B, then A again must end with A.
+    pub fn from_page(origin: EventOrigin, slice: &str, page: &PageBody) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_vec(page)?;
-        let (from, to) = cursor;
-        // Without the plugin: a page fetched again by a newer one is the same event if it brings the same documents.
-        let documents = Digest::of(&serde_json::to_vec(&page.documents)?);
-        let parts = serde_json::to_vec(&(slice, from, to, documents))?;
-        Ok(Self::with(origin, EventKind::Page, format!("page:{}", Digest::of(&parts)), slice.to_owned(), body.into()))
+        let key = format!("page:{slice}:{}", origin.trace);
+        Ok(Self::with(origin, EventKind::Page, key, slice.to_owned(), body.into()))
     }
 
     /// The event of one file. The key is the file's digest: the same bytes under another name are the same file.

@@ -142,9 +142,8 @@ impl Slice {
                 received_at: Timestamp::now(),
                 trace: TraceId(uuid::Uuid::new_v4().into_bytes()),
             };
-            let cursor = (from.as_deref(), to.as_deref().unwrap_or_default());
             let body = PageBody { plugin: page.plugin, documents: page.documents };
-            let event = NewEvent::from_page(origin, &self.name, cursor, &body).map_err(|error| {
+            let event = NewEvent::from_page(origin, &self.name, &body).map_err(|error| {
                 Failure::never(Code::INTERNAL, format!("a page could not be written as JSON: {error}"))
             })?;
             Some(event)
