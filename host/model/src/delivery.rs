@@ -121,6 +121,8 @@ impl VerifiedDelivery {
 }
 
 /// A judged delivery.
+// Made once a request and moved twice; a box would be one more allocation on the way of every webhook.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Judgement {
     /// Goes to the journal.

@@ -204,15 +204,19 @@ impl Document {
         }
         part(self.occurred_at.as_deref().unwrap_or_default().as_bytes());
         for entity in &self.entities {
-            [&entity.key, &entity.kind, &entity.name].into_iter().for_each(|text| part(text.as_bytes()));
+            for text in [&entity.key, &entity.kind, &entity.name] {
+                part(text.as_bytes());
+            }
         }
         for relation in &self.relations {
-            [&relation.from, &relation.kind, &relation.to].into_iter().for_each(|text| part(text.as_bytes()));
+            for text in [&relation.from, &relation.kind, &relation.to] {
+                part(text.as_bytes());
+            }
         }
         for attachment in &self.attachments {
-            [&attachment.name, &attachment.media_type, &attachment.reference]
-                .into_iter()
-                .for_each(|text| part(text.as_bytes()));
+            for text in [&attachment.name, &attachment.media_type, &attachment.reference] {
+                part(text.as_bytes());
+            }
         }
         Digest(hash.finalize().into())
     }
