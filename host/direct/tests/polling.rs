@@ -268,7 +268,7 @@ async fn a_quiet_source_is_not_silent() {
     })
     .await;
     wait_for("three polls", || at.fetches() >= 3).await;
-    let silence = at.polling.silence(&source()).expect("it is polled");
+    let silence = at.polling.silence(&source()).unwrap();
     assert!(silence < Duration::from_secs(5), "{silence:?}");
     assert_eq!(at.polling.silence(&SourceName::parse("unknown").unwrap()), None);
     at.stop().await;
