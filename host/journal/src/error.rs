@@ -66,6 +66,12 @@ pub(crate) fn write_failed(cause: &sqlx::Error) -> Failure {
         .next("check free space and health of the disk that holds the data directory")
 }
 
+/// What the journal writes into is no longer what a restart would open.
+pub(crate) fn file_lost() -> Failure {
+    Failure::backoff(Code::JOURNAL_WRITE, "the journal's file was deleted or replaced under the running host")
+        .next("restart the host; what was accepted before is lost with the file")
+}
+
 /// The journal could not be read.
 pub(crate) fn read_failed(cause: &sqlx::Error) -> Failure {
     Failure::backoff(Code::JOURNAL_READ, format!("the journal could not be read: {cause}"))

@@ -18,6 +18,7 @@ mod cursors;
 mod dead_letters;
 mod dedupe;
 mod error;
+mod file;
 mod finish;
 mod group;
 mod open;
@@ -54,6 +55,7 @@ use crate::block::block_on;
 use crate::clock::Clock;
 use crate::command::{Job, Op, Outcome, Reply};
 pub use crate::error::JournalError;
+use crate::file::OpenFile;
 use crate::open::Found;
 use crate::prune::Pruner;
 use crate::queue::Queue;
@@ -94,6 +96,9 @@ impl Journal {
             let found = found.map_err(|cause| JournalError::Open { path: file.clone(), cause })?;
             Ok::<_, JournalError>((conn, found))
         })?;
+        let open_file = OpenFile::remember(file.clone());
+        let open_file =
+            open_file.map_err(|cause| JournalError::Open { path: file.clone(), cause: sqlx::Error::Io(cause) })?;
         let Found { dedupe, work, next_position } = found;
         let shared = Arc::new(Shared {
             queue: Queue::new(limits.queue_rows_max),
@@ -102,6 +107,7 @@ impl Journal {
         });
         let writer = Writer {
             conn,
+            file: open_file,
             shared: Arc::clone(&shared),
             clock,
             limits: limits.clone(),

@@ -19,6 +19,7 @@ use crate::command::{Job, Outcome};
 use crate::commit::Broken;
 use crate::dedupe::Dedupe;
 use crate::error;
+use crate::file::OpenFile;
 use crate::group::Group;
 use crate::prune::Pruner;
 use crate::queue::Queue;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
 /// See the module.
 pub(crate) struct Writer {
     pub(crate) conn: SqliteConnection,
+    pub(crate) file: OpenFile,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     pub(crate) limits: JournalLimits,
@@ -97,6 +99,13 @@ impl Writer {
     }
 
     async fn turn(&mut self, jobs: Vec<Job>) {
+        if self.file.is_lost() {
+            self.shared.writable.store(false, Ordering::Release);
+            for job in jobs {
+                job.answer(Err(error::file_lost()));
+            }
+            return;
+        }
         let is_idle = jobs.is_empty();
         if self.work.wake(self.clock.now_ms()) || (is_idle && self.work.has_ready()) {
             self.shared.ready.stir();

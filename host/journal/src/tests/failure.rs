@@ -166,3 +166,27 @@ fn a_file_of_a_newer_program_is_refused() {
     let error = Journal::open(kit.dir.path(), &kit.limits).err().unwrap();
     assert!(matches!(error, JournalError::NewerFormat { found: 99, .. }), "{error}");
 }
+
+#[test]
+fn a_file_deleted_or_replaced_under_the_journal_takes_nothing_more() {
+    for replaced in [false, true] {
+        let kit = Kit::new();
+        kit.append(event("before")).unwrap();
+        let file = kit.dir.path().join("journal.db");
+        let copy = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        if replaced {
+            fs::write(&file, copy).unwrap();
+        }
+        let mut tried = 0;
+        until("an append fails", || {
+            tried += 1;
+            let answer = kit.append(event(&tried.to_string()));
+            answer.is_err_and(|failure| failure.code == Code::JOURNAL_WRITE && failure.to_string().contains("deleted"))
+        });
+        assert!(!kit.journal.is_writable(), "replaced: {replaced}");
+        assert_eq!(kit.append(event("after")).unwrap_err().code, Code::JOURNAL_WRITE);
+        assert!(wait(kit.journal.claim(1, LEASE, &[])).is_err(), "bodies would be read from another file");
+        assert!(!kit.journal.is_writable(), "replaced: {replaced}");
+    }
+}
