@@ -13,6 +13,7 @@ use crate::Journal;
 use crate::command::{Op, Outcome};
 use crate::error;
 use crate::group::Group;
+use crate::mask;
 use crate::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS};
 use crate::sql::{Statement, int};
 use crate::writer::Writer;
@@ -57,7 +58,7 @@ fn letter(row: &SqliteRow) -> sqlx::Result<DeadLetter> {
         source: event.source,
         kind: event.kind,
         event_key: event.event_key,
-        label: event.label,
+        label: mask::label(&event.label),
         code: row.try_get::<Option<String>, _>(at)?.unwrap_or_default(),
         reason: row.try_get::<Option<String>, _>(at + 1)?.unwrap_or_default(),
         next_step: row.try_get(at + 2)?,
@@ -76,7 +77,7 @@ fn letter(row: &SqliteRow) -> sqlx::Result<DeadLetter> {
 fn letter_body(row: &SqliteRow) -> sqlx::Result<DeadLetterBody> {
     let at = EVENT_COLUMN_COUNT + LETTER_COLUMN_COUNT;
     let body = Bytes::from(row.try_get::<Vec<u8>, _>(at + 1)?);
-    Ok(DeadLetterBody { letter: letter(row)?, headers: row.try_get(at)?, body })
+    Ok(DeadLetterBody { letter: letter(row)?, headers: mask::headers(row.try_get(at)?), body })
 }
 
 impl Journal {

@@ -21,6 +21,7 @@ mod error;
 mod file;
 mod finish;
 mod group;
+mod mask;
 mod open;
 mod prune;
 mod queue;

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::Journal;
 use crate::command::{Op, Outcome};
 use crate::error;
+use crate::mask;
 use crate::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS};
 use crate::sql::{Statement, int};
 use crate::tally;
@@ -75,7 +76,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<EventRecord> {
         event_key: event.event_key,
         event_type: event.event_type,
         path: event.path,
-        label: event.label,
+        label: mask::label(&event.label),
         body_bytes,
         received_at: event.received_at,
         finished_at: finished_ms.map(Timestamp::from_unix_ms),

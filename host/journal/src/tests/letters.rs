@@ -82,3 +82,34 @@ fn a_replayed_event_can_die_again() {
     let tally = kit.tally();
     assert_eq!((tally.accepted, tally.dead, tally.in_flight), (1, 1, 0));
 }
+
+#[test]
+fn secrets_are_not_shown_and_replayed_all_the_same() {
+    const CANARY: &str = "canary-7f3a";
+    let sent = apex_model::event::NewEvent {
+        label: format!("POST /webhooks/front?token={CANARY}&kind={CANARY}=&{CANARY}"),
+        headers: format!(
+            "authorization: Bearer {CANARY}\nproxy-authorization: {CANARY}\ncookie: a={CANARY}\nx-api-key: {CANARY}\n\
+             X-Hub-Token-1: {CANARY}\nmy-secret: {CANARY}:{CANARY}\ncontent-type: text/plain\nx-signature: abc=\n"
+        ),
+        ..event("a")
+    };
+    let kit = Kit::new();
+    kit.append(sent.clone()).unwrap();
+    let label = "POST /webhooks/front?token=***&kind=***&***";
+    assert_eq!(kit.record(id("a")).unwrap().label, label);
+    kit.finish(&kit.claim(1)[0], dead()).unwrap();
+    let found = wait(kit.journal.dead_letter(id("a"))).unwrap().unwrap();
+    assert_eq!(found.letter.label, label);
+    assert_eq!(
+        found.headers,
+        "authorization: ***\nproxy-authorization: ***\ncookie: ***\nx-api-key: ***\nX-Hub-Token-1: ***\nmy-secret: ***\n\
+         content-type: text/plain\nx-signature: abc=\n"
+    );
+    let listed = wait(kit.journal.dead_letters(None, 9)).unwrap();
+    let shown = format!("{found:?} {listed:?} {:?}", kit.record(id("a")));
+    assert!(!shown.contains(CANARY), "{shown}");
+    wait(kit.journal.replay(&[id("a")])).unwrap();
+    let again = kit.claim(1).remove(0).event;
+    assert_eq!((again.label, again.headers), (sent.label, sent.headers), "the connector gets every byte");
+}
