@@ -7,6 +7,7 @@ use serde::Serialize;
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::error::{LoadError, one_line};
+use crate::load;
 use crate::manifest::{self, Manifest};
 
 /// The interfaces of the contract that a connector may export, in its order.
@@ -29,12 +30,7 @@ pub struct Inspection {
 
 /// Inspects a file; nothing of it is run.
 pub fn inspect(path: &Path, file_bytes_max: u64) -> Result<Inspection, LoadError> {
-    let unreadable = |error: std::io::Error| LoadError::Unreadable(error.to_string());
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > file_bytes_max {
-        return Err(LoadError::TooLarge { size, max: file_bytes_max });
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let bytes = load::read_file(path, file_bytes_max)?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     inspect_bytes(&bytes, stem)
 }

@@ -137,8 +137,13 @@ pub(crate) fn read(path: &Path, dir: &Path, file_bytes_max: u64) -> Result<Vec<u
     if !real.starts_with(&home) {
         return Err(LoadError::Outside(real.display().to_string()));
     }
-    let file = File::open(&real).map_err(unreadable)?;
-    let found = file.metadata().map_err(unreadable)?;
+    read_file(&real, file_bytes_max)
+}
+
+/// Reads a regular file of at most this many bytes. Nothing else is even opened: opening a pipe waits for its writer.
+pub(crate) fn read_file(path: &Path, file_bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |error: std::io::Error| LoadError::Unreadable(error.to_string());
+    let found = path.metadata().map_err(unreadable)?;
     if !found.is_file() {
         return Err(LoadError::Unreadable("it is not a regular file".to_owned()));
     }
@@ -146,6 +151,7 @@ pub(crate) fn read(path: &Path, dir: &Path, file_bytes_max: u64) -> Result<Vec<u
     if found.len() > file_bytes_max {
         return Err(too_large(found.len()));
     }
+    let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
     file.take(file_bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     let size = bytes.len() as u64;

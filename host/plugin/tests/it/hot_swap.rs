@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use apex_config::limits::PluginLimits;
 use apex_model::plugin::PluginState;
@@ -133,6 +136,29 @@ fn a_link_out_of_the_directory_does_not_load() {
     symlink(&file, setup.plugins.join("front.wasm")).unwrap();
     wait_for("it is refused", || plugin_error(&setup.catalog).is_some_and(|error| error.contains("symbolic link")));
     assert_eq!(accepted_key(&setup.catalog, "front"), Err("APEX0004".to_owned()));
+}
+
+#[test]
+fn a_pipe_is_refused_without_being_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let plugins = dir.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    let pipe = plugins.join("x.wasm");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs: apt-get install coreutils");
+    assert!(made.success());
+    // Opening a pipe that nobody writes to never returns, so that what opens it would hang this thread.
+    let (send, started) = sync_channel(1);
+    let (at, cache) = (plugins.clone(), dir.path().join("cache"));
+    std::thread::spawn(move || {
+        let error = apex_plugin::inspect(&at.join("x.wasm"), 1_000).unwrap_err();
+        send.send((error, catalog(&at, &cache, limits(), Vec::new()))).unwrap();
+    });
+    let (error, catalog) = started.recv_timeout(Duration::from_secs(5)).expect("start does not wait for a writer");
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+    assert_eq!(catalog.plugins()[0].state, PluginState::Failed);
+    assert!(plugin_error(&catalog).is_some_and(|error| error.contains("not a regular file")));
+    std::fs::write(plugins.join("front.wasm"), accepting("front", "k").build()).unwrap();
+    wait_for("later files are noticed", || accepted_key(&catalog, "front").as_deref() == Ok("k"));
 }
 
 #[test]
