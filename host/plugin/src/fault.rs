@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use apex_model::{Code, Failure};
 
-/// Characters of a guest's text that are shown.
-pub(crate) const GUEST_TEXT_CHARS_MAX: usize = 500;
+/// Characters of a guest's text that are shown: a sentence. A parser's message may quote what a sender sent, and that
+/// belongs neither into a log nor into the reason of a dead letter.
+const GUEST_TEXT_CHARS_MAX: usize = 200;
 
 /// What kind of failure a connector or a capability reports, free of any contract version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,17 +69,17 @@ pub(crate) fn failure(connector: &str, fault: &Fault) -> Failure {
     }
 }
 
-/// A guest's text, safe to show: at most 500 characters, control characters escaped.
+/// A guest's text, safe to show: control characters escaped, and then at most 200 characters.
 pub(crate) fn guest_text(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(GUEST_TEXT_CHARS_MAX));
-    for (count, character) in text.chars().enumerate() {
-        if count == GUEST_TEXT_CHARS_MAX {
-            shown.push('…');
-            break;
+    let mut safe = String::new();
+    text.chars().take(GUEST_TEXT_CHARS_MAX + 1).for_each(|character| push_safe(&mut safe, character));
+    match safe.char_indices().nth(GUEST_TEXT_CHARS_MAX) {
+        Some((end, _)) => {
+            safe.truncate(end);
+            safe + "…"
         }
-        push_safe(&mut shown, character);
+        None => safe,
     }
-    shown
 }
 
 /// Appends a character, escaped if a terminal or a log would act on it.
@@ -117,7 +118,16 @@ mod tests {
     #[test]
     fn a_guests_text_is_capped_and_cannot_steer_a_terminal() {
         assert_eq!(guest_text("a\u{1b}[31m\nb\u{202e}"), "a\\u{1b}[31m\\nb\\u{202e}");
-        assert_eq!(guest_text(&"ä".repeat(501)).chars().count(), 501);
-        assert!(guest_text(&"ä".repeat(501)).ends_with('…'));
+        assert_eq!(guest_text(&"ä".repeat(200)), "ä".repeat(200));
+        assert_eq!(guest_text(&"ä".repeat(201)), "ä".repeat(200) + "…");
+        // Escaped, one character becomes eight.
+        assert_eq!(guest_text(&"\u{202e}".repeat(200)).chars().count(), 201);
+    }
+
+    #[test]
+    fn a_fault_that_quotes_what_was_sent_is_cut() {
+        let quoting = format!("invalid type: string \"{}\", expected a number", "a".repeat(4_000));
+        let failure = failure("front", &Fault::new(FaultKind::Permanent, "bad-json", quoting));
+        assert_eq!(failure.what, format!("front: invalid type: string \"{}… (bad-json)", "a".repeat(178)));
     }
 }
