@@ -61,6 +61,16 @@ impl Book {
         if configured.is_empty() { implied(plugin).into_iter().collect() } else { configured }
     }
 
+    /// Refuses content for a file from which another connector answers: it would silence that one. A file that does not
+    /// answer may become anything.
+    pub(crate) fn stays_itself(&self, file: &str, found: &str) -> Result<(), LoadError> {
+        let winner = self.winners().into_values().find(|winner| winner.file == file);
+        match winner.map(|winner| winner.loaded.connector.id()) {
+            Some(was) if was != found => Err(LoadError::Foreign { found: found.to_owned(), was: was.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
     /// One file an id: of several, the one that is called like the id, else the first by name.
     fn winners(&self) -> BTreeMap<&str, Winner<'_>> {
         let mut winners: BTreeMap<&str, Winner<'_>> = BTreeMap::new();

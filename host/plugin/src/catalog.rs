@@ -198,6 +198,7 @@ impl Shared {
         }
         let stem = file.strip_suffix(".wasm").unwrap_or(file);
         let outcome = read.and_then(|bytes| self.loader.load(&bytes, stem)).and_then(|loaded| {
+            self.book().stays_itself(file, loaded.connector.id())?;
             self.keeps_running(&loaded)?;
             Ok(loaded)
         });

@@ -46,6 +46,16 @@ pub enum LoadError {
     /// Another file has the same manifest id.
     #[error("`{0}` has the same manifest id and comes first; remove one of the two")]
     Twin(String),
+    /// New content with another manifest id than the connector that this file has been.
+    #[error(
+        "it is `{found}` now, and `{was}` answers from this file; copy it to {found}.wasm, or delete the file first"
+    )]
+    Foreign {
+        /// The manifest id of the new content.
+        found: String,
+        /// The manifest id of the content that answers.
+        was: String,
+    },
     /// The host could not set up what is needed.
     #[error("the sandbox could not be set up: {0}")]
     Host(String),

@@ -128,6 +128,27 @@ fn bad_content_never_answers_and_the_old_keeps_answering() {
 }
 
 #[test]
+fn another_connectors_content_does_not_silence_the_one_that_answers() {
+    let other = accepting("other", "other").build();
+    let files = [("front.wasm", accepting("front", "good").build()), ("other.wasm", other.clone())];
+    let setup = start(&files, Vec::new(), limits());
+    for (foreign, id) in [(other, "other"), (accepting("third", "third").build(), "third")] {
+        setup.put("front.wasm", &foreign);
+        let reason = format!("front.wasm: it is `{id}` now, and `front` answers from this file");
+        wait_for(&reason, || plugin_error(&setup.catalog).is_some_and(|error| error.contains(&reason)));
+        let front = setup.catalog.plugins().into_iter().find(|plugin| plugin.name == "front").unwrap();
+        assert_eq!(front.state, PluginState::Failed);
+        assert_eq!(accepted_key(&setup.catalog, "front").as_deref(), Ok("good"));
+        assert_eq!(accepted_key(&setup.catalog, "other").as_deref(), Ok("other"));
+    }
+    // A file from which nothing answers may become another connector.
+    setup.put("other-2.wasm", &accepting("other", "twin").build());
+    wait_for("the twin is refused", || setup.catalog.plugins().len() == 3);
+    setup.put("other-2.wasm", &accepting("fourth", "fourth").build());
+    wait_for("it answers", || accepted_key(&setup.catalog, "fourth").as_deref() == Ok("fourth"));
+}
+
+#[test]
 fn a_link_out_of_the_directory_does_not_load() {
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("front.wasm");
