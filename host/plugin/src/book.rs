@@ -10,6 +10,7 @@ use apex_model::plugin::{PluginState, PluginStatus};
 use apex_model::source::{SourceState, SourceStatus};
 use apex_model::{Code, Failure, Timestamp};
 
+use crate::bound::Bound;
 use crate::error::LoadError;
 use crate::grant;
 use crate::load::{Loaded, Loader};
@@ -181,6 +182,15 @@ fn loaded_status(
     status
 }
 
+/// The binding of the generation before if nothing of it changed, else a new one. What answers is not asked again: under
+/// load its `check` might run over its time, and a source would go off because of a file that is not its own.
+fn bind(loader: &Loader, content: &Loaded, settings: &SourceSettings, before: &Snapshot) -> Result<Arc<Bound>, String> {
+    match before.slots.get(&settings.name) {
+        Some(Slot::Ready(bound)) if bound.is_of(&content.connector, settings) => Ok(Arc::clone(bound)),
+        _ => loader.bind(content, settings),
+    }
+}
+
 /// Binds one source, puts it into its slot and says how it is.
 fn source(
     loader: &Loader,
@@ -208,7 +218,7 @@ fn source(
                 .next(format!("copy {plugin}.wasm into the plugin directory"));
             (state, Some(reason), Some(Slot::Off(failure)))
         }
-        Some(winner) => match loader.bind(winner.loaded, settings) {
+        Some(winner) => match bind(loader, winner.loaded, settings, before) {
             Ok(bound) => (SourceState::Active, silent_poll.clone(), Some(Slot::Ready(bound))),
             Err(reason) => {
                 let failure = Failure::hold(Code::SOURCE_WAITING, format!("source `{name}` waits: {reason}"))
@@ -237,3 +247,7 @@ fn source(
         since,
     }
 }
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

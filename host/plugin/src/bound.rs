@@ -10,6 +10,7 @@ use apex_model::ports::{Blobs, ConnectorState};
 use crate::capability::http::Http;
 use crate::connector::Connector;
 use crate::grant::Grant;
+use crate::settings::SourceSettings;
 
 /// The clock guests see; tests set it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -25,26 +26,29 @@ pub(crate) struct Services {
 
 /// A source that can be called.
 pub(crate) struct Bound {
-    name: SourceName,
     connector: Arc<Connector>,
     grant: Grant,
-    config: String,
+    settings: SourceSettings,
     services: Arc<Services>,
 }
 
 impl Bound {
     pub(crate) fn new(
-        name: SourceName,
         connector: Arc<Connector>,
         grant: Grant,
-        config: String,
+        settings: SourceSettings,
         services: Arc<Services>,
     ) -> Self {
-        Self { name, connector, grant, config, services }
+        Self { connector, grant, settings, services }
+    }
+
+    /// Whether this is what binding this connector to these settings would come to.
+    pub(crate) fn is_of(&self, connector: &Connector, settings: &SourceSettings) -> bool {
+        self.connector.plugin() == connector.plugin() && self.settings.binds_like(settings)
     }
 
     pub(crate) fn name(&self) -> &SourceName {
-        &self.name
+        &self.settings.name
     }
 
     pub(crate) fn connector(&self) -> &Arc<Connector> {
@@ -56,7 +60,7 @@ impl Bound {
     }
 
     pub(crate) fn config(&self) -> &str {
-        &self.config
+        &self.settings.config_json
     }
 
     pub(crate) fn services(&self) -> &Services {

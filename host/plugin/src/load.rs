@@ -67,13 +67,8 @@ impl Loader {
         let known = Config { given: &config, schema: &loaded.schema };
         let grant = Grant::effective(loaded.connector.manifest(), settings, &known)?;
         schema::check(&loaded.schema, &config)?;
-        let bound = Arc::new(Bound::new(
-            settings.name.clone(),
-            Arc::clone(&loaded.connector),
-            grant,
-            settings.config_json.clone(),
-            Arc::clone(&self.services),
-        ));
+        let bound =
+            Arc::new(Bound::new(Arc::clone(&loaded.connector), grant, settings.clone(), Arc::clone(&self.services)));
         calls::check(&bound, &settings.config_json).map_err(|failure| join(&failure))?;
         Ok(bound)
     }
@@ -82,8 +77,8 @@ impl Loader {
     fn smoke(&self, connector: &Arc<Connector>) -> Result<Value, LoadError> {
         let name = SourceName::parse(connector.id())
             .ok_or_else(|| LoadError::Manifest(format!("`{}` is not a name", connector.id().escape_default())))?;
-        let services = Arc::clone(&self.services);
-        let bound = Arc::new(Bound::new(name, Arc::clone(connector), Grant::default(), "{}".to_owned(), services));
+        let (settings, services) = (SourceSettings::bare(name, connector.id()), Arc::clone(&self.services));
+        let bound = Arc::new(Bound::new(Arc::clone(connector), Grant::default(), settings, services));
         let said = calls::info(&bound).map_err(|failure| LoadError::Smoke(failure.what))?;
         let manifest = connector.manifest();
         // A component without a manifest has none to differ from but its file's name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apex_model::ids::SourceName;
 use apex_model::source::Priority;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::manifest::Encoding;
 
@@ -50,4 +50,19 @@ impl SourceSettings {
             enabled: true,
         }
     }
+
+    /// Whether a connector bound to either would see the same: configuration, secrets, hosts.
+    pub(crate) fn binds_like(&self, other: &Self) -> bool {
+        let (own, others) = (self.secrets.iter(), other.secrets.iter());
+        self.name == other.name
+            && self.plugin == other.plugin
+            && self.config_json == other.config_json
+            && self.secret_encoding == other.secret_encoding
+            && self.granted_hosts == other.granted_hosts
+            && own.map(exposed).eq(others.map(exposed))
+    }
+}
+
+fn exposed<'a>((name, values): (&'a String, &'a Vec<SecretString>)) -> (&'a str, Vec<&'a str>) {
+    (name, values.iter().map(SecretString::expose_secret).collect())
 }
