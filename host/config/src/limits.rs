@@ -26,6 +26,9 @@ pub struct Limits {
 pub struct IntakeLimits {
     /// Bytes of a webhook body. Vendors stay under 1 MiB; over: 413.
     pub webhook_body_bytes_max: usize,
+    /// Bytes of all webhook bodies being read or verified, counted by what they announce (`webhook_body_bytes_max` if
+    /// nothing): without it, connections times the largest body, 4 GiB. Over: 503.
+    pub bodies_bytes_max: usize,
     /// Bytes of a body on the API, files for batch sources included. Over: 413.
     pub api_body_bytes_max: usize,
     /// Bytes of a request's headers. Over: 431.
@@ -53,6 +56,7 @@ impl Default for IntakeLimits {
     fn default() -> Self {
         Self {
             webhook_body_bytes_max: 1 << 20,
+            bodies_bytes_max: 256 << 20,
             api_body_bytes_max: 64 << 20,
             header_bytes_max: 64 << 10,
             header_ms_max: 10_000,
@@ -93,6 +97,14 @@ pub struct PluginLimits {
     pub webhook_threads: u32,
     /// Webhook calls that may wait for a guest thread. Over: 503.
     pub webhook_queue_max: usize,
+    /// Milliseconds a webhook call may wait for a guest thread: as long as somebody waits for it (`intake.accept_ms_max`).
+    /// Over: it is not run.
+    pub webhook_wait_ms_max: u64,
+    /// Webhook calls of one source that end in a trap, or over their time or memory, one after the other, before the next
+    /// are answered with 503 unrun: each would hold up every other source for its whole time.
+    pub breaker_failures: u32,
+    /// Milliseconds until such a source's next call is run for a trial.
+    pub breaker_open_ms: u64,
     /// Guest threads for poll, stream and batch calls.
     pub slow_threads: u32,
     /// Milliseconds between epoch ticks; 5 to 10 costs next to nothing.
@@ -129,6 +141,9 @@ impl Default for PluginLimits {
             handles_max: 1_000,
             webhook_threads: 1,
             webhook_queue_max: 1_024,
+            webhook_wait_ms_max: 10_000,
+            breaker_failures: 5,
+            breaker_open_ms: 5_000,
             slow_threads: 4,
             epoch_tick_ms: 5,
             http_requests_max: 64,

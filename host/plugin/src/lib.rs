@@ -13,6 +13,7 @@ pub mod bench;
 mod bindings;
 mod book;
 mod bound;
+mod breaker;
 pub mod build;
 mod cache;
 mod call;

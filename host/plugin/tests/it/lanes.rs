@@ -1,12 +1,13 @@
 //! The threads: who holds up whom, and that a full queue is an answer.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use apex_config::limits::PluginLimits;
-use apex_model::Code;
 use apex_model::delivery::Judgement;
 use apex_model::ports::{ConnectorCalls, WebhookVerifier};
+use apex_model::{Code, Failure};
+use apex_plugin::Catalog;
 
 use crate::guest::{Guest, accepting};
 use crate::host::{accepted_key, catalog, delivery, limits, runtime, source, verify};
@@ -57,16 +58,46 @@ fn webhooks_do_not_wait_for_parsing() {
 #[test]
 fn a_full_queue_is_an_answer() {
     let (_dir, catalog) = two_plugins(PluginLimits { webhook_threads: 1, webhook_queue_max: 1, ..limits() });
-    let (send, ends) = sync_channel(8);
-    for _ in 0..4 {
-        let send = send.clone();
-        let done = Box::new(move |end: Result<Judgement, _>| send.send(end.map(drop)).unwrap());
-        catalog.verify(delivery("spin", "/", b""), done);
-    }
+    let ends = spin(&catalog, 4);
     let codes: Vec<Code> =
         (0..4).map(|_| ends.recv_timeout(Duration::from_secs(5)).unwrap().unwrap_err().code).collect();
     assert!(codes.contains(&Code::PLUGIN_BUSY), "{codes:?}");
     assert!(codes.contains(&Code::PLUGIN_TIMEOUT), "{codes:?}");
+    assert_eq!(accepted_key(&catalog, "front").as_deref(), Ok("k"));
+}
+
+/// Queues this many calls of the source that spins; their ends come out of the channel.
+fn spin(catalog: &Catalog, calls: usize) -> Receiver<Result<(), Failure>> {
+    let (send, ends) = sync_channel(calls);
+    for _ in 0..calls {
+        let send = send.clone();
+        let done = Box::new(move |end: Result<Judgement, _>| send.send(end.map(drop)).unwrap());
+        catalog.verify(delivery("spin", "/", b""), done);
+    }
+    ends
+}
+
+#[test]
+fn a_source_that_keeps_spinning_does_not_starve_the_others() {
+    let (_dir, catalog) = two_plugins(PluginLimits { webhook_threads: 1, breaker_failures: 5, ..limits() });
+    let ends = spin(&catalog, 60);
+    let start = Instant::now();
+    assert_eq!(accepted_key(&catalog, "front").as_deref(), Ok("k"));
+    // Five calls of 100 ms run; sixty would take six seconds.
+    assert!(start.elapsed() < Duration::from_secs(2), "another source answered after {:?}", start.elapsed());
+    let failures: Vec<Failure> = ends.try_iter().map(Result::unwrap_err).collect();
+    assert_eq!(failures.len(), 60);
+    assert!(failures.iter().all(|failure| failure.code == Code::PLUGIN_TIMEOUT));
+    assert_eq!(failures.iter().filter(|failure| failure.what.starts_with("not run")).count(), 55);
+}
+
+#[test]
+fn a_call_that_nobody_waits_for_any_more_is_not_run() {
+    let (_dir, catalog) = two_plugins(PluginLimits { webhook_threads: 1, webhook_wait_ms_max: 50, ..limits() });
+    let ends = spin(&catalog, 3);
+    let codes: Vec<Code> =
+        (0..3).map(|_| ends.recv_timeout(Duration::from_secs(5)).unwrap().unwrap_err().code).collect();
+    assert_eq!(codes, [Code::PLUGIN_TIMEOUT, Code::PLUGIN_BUSY, Code::PLUGIN_BUSY]);
     assert_eq!(accepted_key(&catalog, "front").as_deref(), Ok("k"));
 }
 
