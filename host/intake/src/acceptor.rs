@@ -17,6 +17,7 @@ use apex_model::ports::{Inbox, WebhookVerifier};
 use apex_model::{Code, Failure};
 use tokio::sync::oneshot;
 
+use crate::body::{Room, Share};
 use crate::sources::SourceEntry;
 
 /// What became of a delivery.
@@ -41,22 +42,35 @@ pub(crate) enum Delivered {
 pub(crate) struct WebhookAcceptor {
     verifier: Arc<dyn WebhookVerifier>,
     inbox: Arc<dyn Inbox>,
+    room: Room,
 }
 
 impl WebhookAcceptor {
-    /// An acceptor that verifies with one port and stores through the other.
-    pub(crate) fn new(verifier: Arc<dyn WebhookVerifier>, inbox: Arc<dyn Inbox>) -> Self {
-        Self { verifier, inbox }
+    /// An acceptor that verifies with one port and stores through the other, with room for deliveries on their way.
+    pub(crate) fn new(verifier: Arc<dyn WebhookVerifier>, inbox: Arc<dyn Inbox>, room: Room) -> Self {
+        Self { verifier, inbox, room }
+    }
+
+    /// The room: a body needs a share of it before it is read.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Starts a delivery on its way. Giving up on the answer does not stop it: it may still become durable, and the
-    /// sender's retry is then a repeat.
-    pub(crate) fn deliver(&self, delivery: Delivery, source: Arc<SourceEntry>) -> oneshot::Receiver<Delivered> {
+    /// sender's retry is then a repeat. The body's share is kept until the delivery is judged.
+    pub(crate) fn deliver(
+        &self,
+        delivery: Delivery,
+        source: Arc<SourceEntry>,
+        share: Option<Share>,
+    ) -> oneshot::Receiver<Delivered> {
         let (answer, answered) = oneshot::channel();
         let inbox = Arc::clone(&self.inbox);
         self.verifier.verify(
             delivery,
             Box::new(move |judged| {
+                // Before the answer goes out: the journal bounds by itself what waits for it.
+                drop(share);
                 let refused = match judged {
                     Ok(Judgement::Accepted(verified)) => {
                         let path = source.path(&verified.acceptance().event_key);

@@ -1,8 +1,11 @@
 //! Reads a request's body: capped and timed, without copying the usual one-piece body.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// Bytes of an unwanted body that are read and thrown away, so that the sender gets to read the answer instead of a
@@ -18,6 +21,38 @@ pub(crate) enum BodyError {
     Timeout,
     /// The sender broke off or sent it wrongly framed.
     Broken,
+}
+
+/// The bytes that all webhook bodies in memory may have together.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    free: Arc<Semaphore>,
+    bytes_max: usize,
+}
+
+/// A body's share of the room, given back on drop.
+pub(crate) type Share = OwnedSemaphorePermit;
+
+impl Room {
+    /// Room for so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        let bytes_max = bytes_max.min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(bytes_max)), bytes_max }
+    }
+
+    /// A share for a body yet to be read: as many bytes as it announces, `body_bytes_max` if it announces nothing. None if
+    /// less is free. A body that announces too much needs none: it is refused unread.
+    pub(crate) fn share<B: Body>(&self, body: &B, body_bytes_max: usize) -> Option<Share> {
+        let announced = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let bytes = match announced {
+            Some(bytes) if bytes > body_bytes_max => 0,
+            Some(bytes) => bytes,
+            None => body_bytes_max,
+        };
+        // A body larger than the whole room gets all of it, or it would never be taken.
+        let bytes = u32::try_from(bytes.min(self.bytes_max)).unwrap_or(u32::MAX);
+        Arc::clone(&self.free).try_acquire_many_owned(bytes).ok()
+    }
 }
 
 /// The whole body, if it has at most `bytes_max` and is there by `deadline`.

@@ -1,8 +1,8 @@
 //! The public listener: `/webhooks/{source}`, `/healthz`, `/readyz` and nothing else.
 //!
-//! Order of a webhook request: does the source exist, is the host draining, is the media type sane, the body (capped,
-//! timed), has the source a place left, then the connector. A body is never parsed here: signatures cover its bytes. Every
-//! method is handed to the connector, because sources shake hands with `GET` and `HEAD` too.
+//! Order of a webhook request: does the source exist, is the host draining, is the media type sane, has memory room for
+//! the body, the body (capped, timed), has the source a place left, then the connector. A body is never parsed here:
+//! signatures cover its bytes. Every method is handed to the connector, because sources shake hands with `GET` and `HEAD` too.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 
 use crate::acceptor::{Delivered, WebhookAcceptor, lost};
 use crate::answer::{self, Answer};
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyError, Share};
 use crate::flat::{self, Traces};
 use crate::health::Health;
 use crate::metrics::{Metrics, Outcome};
@@ -103,27 +103,34 @@ impl PublicService {
             body::linger(body, deadline);
             return (answer::media_type(), Outcome::MediaType);
         }
-        let body = match body::read(body, self.limits.webhook_body_bytes_max, deadline).await {
+        let bytes_max = self.limits.webhook_body_bytes_max;
+        let Some(mut share) = self.acceptor.room().share(&body, bytes_max) else {
+            body::linger(body, deadline);
+            return (answer::busy(Code::TOO_MANY_REQUESTS), Outcome::Throttled);
+        };
+        let body = match body::read(body, bytes_max, deadline).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return (answer::too_large(), Outcome::TooLarge),
             Err(BodyError::Timeout) => return (answer::timeout(), Outcome::Timeout),
             Err(BodyError::Broken) => return (answer::broken(), Outcome::Broken),
         };
+        // What a body that announced nothing did not need is free again.
+        drop(share.split(share.num_permits().saturating_sub(body.len())));
         // Only now: slow strangers must not hold the places of genuine senders.
         let Some(_place) = Place::take(Arc::clone(&source), self.limits.source_in_flight_max) else {
             return (answer::throttled(), Outcome::Throttled);
         };
         let delivery = delivery(&source, &head, body, self.traces.of(&head.headers));
         let span = tracing::debug_span!("delivery", source = %delivery.source, trace_id = %delivery.trace);
-        self.deliver(source, delivery).instrument(span).await
+        self.deliver(source, delivery, share).instrument(span).await
     }
 
     fn body_deadline(&self, started: Instant) -> Instant {
         started + Duration::from_millis(self.limits.body_ms_max)
     }
 
-    async fn deliver(&self, source: Arc<SourceEntry>, delivery: Delivery) -> (Answer, Outcome) {
-        let answered = self.acceptor.deliver(delivery, source);
+    async fn deliver(&self, source: Arc<SourceEntry>, delivery: Delivery, share: Share) -> (Answer, Outcome) {
+        let answered = self.acceptor.deliver(delivery, source, Some(share));
         let accept = Duration::from_millis(self.limits.accept_ms_max);
         match tokio::time::timeout(accept, answered).await {
             Ok(Ok(delivered)) => translate(delivered),

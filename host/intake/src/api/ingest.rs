@@ -148,7 +148,7 @@ pub(super) async fn delivery(
         trace: state.traces().of(&headers),
     };
     let accept = std::time::Duration::from_millis(state.limits().accept_ms_max);
-    let answered = tokio::time::timeout(accept, state.acceptor().deliver(delivery, source)).await;
+    let answered = tokio::time::timeout(accept, state.acceptor().deliver(delivery, source, None)).await;
     let delivered = match answered {
         Ok(delivered) => delivered.map_err(|_| acceptor::lost("the verifier or the journal"))?,
         Err(_) => return Err(Failure::backoff(Code::PLUGIN_BUSY, "the delivery was not answered in time").into()),

@@ -36,6 +36,7 @@ pub use access::{Access, Scope, Token};
 pub use problem::Problem;
 
 use crate::acceptor::WebhookAcceptor;
+use crate::body::Room;
 use crate::flat::Traces;
 use crate::listeners::Ports;
 use crate::metrics::Metrics;
@@ -60,7 +61,8 @@ impl ApiState {
     pub fn new(ports: Ports, limits: IntakeLimits, access: Access, metrics: Metrics) -> Self {
         let metrics = Arc::new(metrics);
         let sources = Arc::new(SourceTable::new(Arc::clone(&ports.catalog), Arc::clone(&metrics)));
-        let acceptor = WebhookAcceptor::new(Arc::clone(&ports.verifier), Arc::clone(&ports.inbox));
+        let room = Room::new(limits.bodies_bytes_max);
+        let acceptor = WebhookAcceptor::new(Arc::clone(&ports.verifier), Arc::clone(&ports.inbox), room);
         let traces = Traces::default();
         Self(Arc::new(Parts { ports, acceptor, sources, metrics, traces, limits, access }))
     }

@@ -174,6 +174,45 @@ async fn one_source_cannot_take_every_place() {
 }
 
 #[tokio::test]
+async fn slow_large_bodies_fill_no_more_memory_than_they_may() {
+    let host =
+        Host::with(IntakeLimits { webhook_body_bytes_max: 1_000, bodies_bytes_max: 2_500, ..IntakeLimits::default() })
+            .await;
+    let mut slow = [Connection::open(host.intake).await, Connection::open(host.intake).await];
+    for (connection, framing) in slow.iter_mut().zip(["content-length: 1000", "transfer-encoding: chunked"]) {
+        let head = format!("POST /webhooks/alpha HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\n{framing}\r\n\r\n");
+        connection.send(head.as_bytes()).await;
+        assert_eq!(connection.answer(true).await.unwrap().status, 100, "{framing}: the body is being read");
+    }
+    // Both count 1,000 bytes: 501 more do not fit, and 500 do.
+    let over = async || host.webhook("ignore", &[b'x'; 501]).await;
+    let refused = over().await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.json()["code"], Code::TOO_MANY_REQUESTS.to_string());
+    assert_eq!(host.webhook("ignore", &[b'x'; 500]).await.status, 204);
+    assert_eq!(host.webhook("ignore", &[b'x'; 1_001]).await.status, 413, "is refused unread, room or not");
+    slow[0].send(&[b'x'; 1_000]).await;
+    slow[1].send(b"1\r\nx\r\n0\r\n\r\n").await;
+    for connection in &mut slow {
+        assert_eq!(connection.answer(false).await.unwrap().status, 202);
+    }
+    let mut verified = Vec::new();
+    for _ in 0..2 {
+        let mut connection = Connection::open(host.intake).await;
+        connection.send(&client::bytes("POST", "/webhooks/alpha", &[("x-verdict", "hold")], &[b'x'; 1_000])).await;
+        verified.push(connection);
+    }
+    wait_for("both deliveries being verified", || host.fake.with(|state| state.held.len() == 2)).await;
+    assert_eq!(over().await.status, 503, "a body being verified counts");
+    host.fake.release();
+    for connection in &mut verified {
+        assert_eq!(connection.answer(false).await.unwrap().status, 202);
+    }
+    assert_eq!(over().await.status, 204, "all is given back");
+}
+
+#[tokio::test]
 async fn a_source_that_appears_is_served_and_one_that_goes_is_401() {
     let host = Host::start().await;
     let status = async || client::request(host.intake, "POST", "/webhooks/late", &[], b"{}").await.status;
