@@ -35,7 +35,7 @@ impl Drop for Background {
 
 /// A system that does not let the thread lower itself runs it at normal priority: slower answers, nothing wrong.
 fn lower() {
-    let lowered = ThreadPriorityValue::try_from(PRIORITY).map_err(|error| error.to_string()).and_then(|value| {
+    let lowered = ThreadPriorityValue::try_from(PRIORITY).and_then(|value| {
         set_current_thread_priority(ThreadPriority::Crossplatform(value)).map_err(|error| format!("{error:?}"))
     });
     if let Err(error) = lowered {

@@ -36,7 +36,7 @@ mod tests {
     fn reads_numbers_with_units_only() {
         assert_eq!(parse("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(parse("5s"), Some(Duration::from_secs(5)));
-        assert_eq!(parse("2h"), Some(Duration::from_secs(7200)));
+        assert_eq!(parse("2h"), Some(Duration::from_hours(2)));
         for bad in ["", "5", "s", "5 weeks", "-5s", "1.5s", "99999999999999999999s"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
