@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Writes one line to stderr; a closed pipe is no error.
 pub fn to_stderr(line: &str) {
@@ -142,6 +143,12 @@ const OWN_COLOURS: [&str; 3] = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[0m"];
 
 fn is_number(cell: &str) -> bool {
     !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '%'))
+}
+
+/// The words of a list under `key`, joined by commas.
+pub fn words(value: &Value, key: &str) -> String {
+    let listed = value.get(key).and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(Value::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// Cuts text to `chars` characters on one line.

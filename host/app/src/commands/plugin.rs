@@ -11,7 +11,7 @@ use crate::cli::{Global, PluginCommand};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::host::Work;
-use crate::output::{Printer, clip};
+use crate::output::{Printer, clip, words};
 use crate::settings::cache_dir;
 
 /// Runs one of the plugin verbs.
@@ -96,19 +96,12 @@ fn list(printer: Printer, answer: &Value) {
         .flatten()
         .map(|plugin| {
             let text = |key: &str| plugin.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let exports: Vec<&str> = plugin
-                .get("exports")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
             vec![
                 text("name"),
                 text("version"),
                 text("state"),
                 text("digest").chars().take(12).collect(),
-                exports.join(","),
+                words(plugin, "exports"),
                 clip(&text("error"), 100),
             ]
         })

@@ -7,7 +7,7 @@ use crate::cli::{CursorCommand, Global, SourceCommand};
 use crate::client::{Client, Send, encode};
 use crate::exit::Exit;
 use crate::host::Work;
-use crate::output::{Printer, clip};
+use crate::output::{Printer, clip, words};
 
 /// Runs one of the source verbs.
 pub async fn run(global: &Global, printer: Printer, command: SourceCommand) -> anyhow::Result<Exit> {
@@ -64,19 +64,12 @@ fn list(printer: Printer, answer: &Value) {
         .flatten()
         .map(|source| {
             let text = |key: &str| source.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let exports: Vec<&str> = source
-                .get("exports")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
             vec![
                 text("name"),
                 text("plugin"),
                 text("state"),
                 text("priority"),
-                exports.join(","),
+                words(source, "exports"),
                 clip(&text("reason"), 90),
             ]
         })
