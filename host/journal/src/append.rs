@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use apex_model::event::{Appended, NewEvent};
 use apex_model::ids::EventId;
+use rusqlite::{Connection, params};
 
 use crate::command::Job;
 use crate::command::Op;
 use crate::group::Group;
 use crate::row::{kind_number, path_number, priority_number};
-use crate::sql::{ROWS_MAX, Script, count};
+use crate::sql::count;
 use crate::writer::Writer;
 
 /// Positions of events found in sealed windows, looked up for a whole group at once.
@@ -17,7 +18,7 @@ pub(crate) type Sealed = HashMap<EventId, i64>;
 
 impl Writer {
     /// Looks up in the sealed windows whatever this group asks for and memory does not know.
-    pub(crate) async fn look_up(&mut self, jobs: &[Job]) -> sqlx::Result<Sealed> {
+    pub(crate) fn look_up(&self, jobs: &[Job]) -> rusqlite::Result<Sealed> {
         let mut suspects = Vec::new();
         for job in jobs {
             let id = match &job.op {
@@ -31,7 +32,7 @@ impl Writer {
         if suspects.is_empty() {
             return Ok(Sealed::new());
         }
-        self.dedupe.search(&mut self.conn, &suspects).await
+        self.dedupe.search(&self.conn, &suspects)
     }
 
     /// Decides whether the event is new; if so it gets the next position and will be written with the group.
@@ -50,26 +51,35 @@ impl Writer {
 }
 
 /// Writes new events, their bodies and that they wait.
-pub(crate) async fn write_rows(script: &mut Script<'_>, rows: &[(i64, &NewEvent)]) -> sqlx::Result<()> {
-    for part in rows.chunks(ROWS_MAX) {
-        script.repeated("INSERT INTO event VALUES ", "(?,?,?,?,?,?,?,?,?,?,?,?)", part.len(), "").await?;
-        for (position, event) in part {
-            script.bind(*position)?.bind(event.id.0.as_slice())?.bind(event.source.as_str())?;
-            script
-                .bind(kind_number(event.kind))?
-                .bind(path_number(event.path))?
-                .bind(priority_number(event.priority))?;
-            script.bind(event.received_at.unix_ms())?.bind(event.trace.0.as_slice())?.bind(event.event_key.as_str())?;
-            script.bind(event.event_type.as_str())?.bind(event.label.as_str())?.bind(count(event.body.len()))?;
-        }
-        script.repeated("INSERT INTO body VALUES ", "(?,?,?)", part.len(), "").await?;
-        for (position, event) in part {
-            script.bind(*position)?.bind(event.headers.as_str())?.bind(event.body.as_ref())?;
-        }
-        script.repeated("INSERT INTO work (position) VALUES ", "(?)", part.len(), "").await?;
-        for (position, _) in part {
-            script.bind(*position)?;
-        }
+pub(crate) fn write_rows(conn: &Connection, rows: &[(i64, &NewEvent)]) -> rusqlite::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // Table by table, because neighbouring rows change the same page.
+    let mut insert = conn.prepare_cached("INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")?;
+    for (position, event) in rows {
+        insert.execute(params![
+            position,
+            event.id.0.as_slice(),
+            event.source.as_str(),
+            kind_number(event.kind),
+            path_number(event.path),
+            priority_number(event.priority),
+            event.received_at.unix_ms(),
+            event.trace.0.as_slice(),
+            event.event_key,
+            event.event_type,
+            event.label,
+            count(event.body.len()),
+        ])?;
+    }
+    insert = conn.prepare_cached("INSERT INTO body VALUES (?,?,?)")?;
+    for (position, event) in rows {
+        insert.execute(params![position, event.headers, event.body.as_ref()])?;
+    }
+    insert = conn.prepare_cached("INSERT INTO work (position) VALUES (?)")?;
+    for (position, _) in rows {
+        insert.execute([position])?;
     }
     Ok(())
 }

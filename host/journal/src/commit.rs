@@ -10,7 +10,7 @@ use crate::append::Sealed;
 use crate::command::{Job, Op, Outcome};
 use crate::finish;
 use crate::group::Group;
-use crate::sql::{Script, Statement};
+use crate::sql::run;
 use crate::writer::{Writer, later};
 
 /// A group with this many operations prunes nothing: it has enough to do.
@@ -19,86 +19,73 @@ const PRUNING_OPERATIONS_MAX: usize = 64;
 /// A group that could not be made durable, and whose fault it was, if that is known.
 pub(crate) struct Broken {
     pub(crate) job: Option<usize>,
-    pub(crate) cause: sqlx::Error,
+    pub(crate) cause: rusqlite::Error,
 }
 
-impl From<sqlx::Error> for Broken {
-    fn from(cause: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for Broken {
+    fn from(cause: rusqlite::Error) -> Self {
         Self { job: None, cause }
     }
 }
 
 impl Writer {
     /// Plans and writes; on an error the caller undoes whatever memory has taken over.
-    pub(crate) async fn attempt<'a>(
+    pub(crate) fn attempt<'a>(
         &mut self,
         jobs: &'a [Job],
         group: &mut Group<'a>,
     ) -> Result<Vec<PortResult<Outcome>>, Broken> {
-        let sealed = self.look_up(jobs).await?;
+        let sealed = self.look_up(jobs)?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for (number, job) in jobs.iter().enumerate() {
-            let outcome = self.plan(group, &job.op, &sealed).await;
+            let outcome = self.plan(group, &job.op, &sealed);
             outcomes.push(outcome.map_err(|cause| Broken { job: Some(number), cause })?);
         }
-        self.write(group, jobs.len()).await?;
+        self.write(group, jobs.len())?;
         Ok(outcomes)
     }
 
     /// Makes durable what was planned, and what goes along with it.
-    async fn write(&mut self, group: &Group<'_>, operations: usize) -> sqlx::Result<()> {
-        let seals = self.dedupe.can_seal();
-        let prunes = self.pruner.is_busy() && operations < PRUNING_OPERATIONS_MAX;
-        let works = self.work.changes().next().is_some();
-        if group.is_plain() && !(self.in_transaction || seals || prunes || works) {
-            self.in_transaction = true;
-            let mut script = Script::joined(&mut self.conn);
-            group.write(&mut script).await?;
-            script.finish().await?;
-            self.in_transaction = false;
-            return Ok(());
+    fn write(&mut self, group: &Group<'_>, operations: usize) -> rusqlite::Result<()> {
+        if group.is_dirty() || self.work.changes().next().is_some() {
+            self.begin()?;
+            group.write(&self.conn)?;
+            finish::write_work(&self.conn, &self.work)?;
         }
-        if works || group.is_dirty() {
-            self.begin().await?;
-            let mut script = Script::in_steps(&mut self.conn);
-            group.write(&mut script).await?;
-            finish::write_work(&mut script, &self.work).await?;
-            script.finish().await?;
+        if self.dedupe.can_seal() {
+            self.begin()?;
+            self.dedupe.seal_step(&self.conn, self.clock.now_ms())?;
         }
-        if seals {
-            self.begin().await?;
-            self.dedupe.seal_step(&mut self.conn, self.clock.now_ms()).await?;
-        }
-        if prunes {
-            self.begin().await?;
-            self.pruner.step(&mut self.conn).await?;
+        if self.pruner.is_busy() && operations < PRUNING_OPERATIONS_MAX {
+            self.begin()?;
+            self.pruner.step(&self.conn)?;
         }
         if self.in_transaction {
-            Statement::new("COMMIT").run(&mut self.conn).await?;
+            run(&self.conn, "COMMIT", [])?;
             self.in_transaction = false;
         }
         Ok(())
     }
 
     /// Begins the group's transaction, if it has not begun yet.
-    pub(crate) async fn begin(&mut self) -> sqlx::Result<()> {
+    pub(crate) fn begin(&mut self) -> rusqlite::Result<()> {
         if !self.in_transaction {
-            Statement::new("BEGIN IMMEDIATE").run(&mut self.conn).await?;
+            run(&self.conn, "BEGIN IMMEDIATE", [])?;
             self.in_transaction = true;
         }
         Ok(())
     }
 
-    async fn plan<'a>(
+    fn plan<'a>(
         &mut self,
         group: &mut Group<'a>,
         op: &'a Op,
         sealed: &Sealed,
-    ) -> sqlx::Result<PortResult<Outcome>> {
+    ) -> rusqlite::Result<PortResult<Outcome>> {
         let now_ms = self.clock.now_ms();
         Ok(match op {
             Op::Append(event) => Ok(Outcome::Appended(Some(self.plan_append(group, event, sealed)))),
-            Op::Page { event, cursor } => self.plan_page(group, event.as_ref(), cursor, sealed).await?,
+            Op::Page { event, cursor } => self.plan_page(group, event.as_ref(), cursor, sealed)?,
             Op::Claim { limit, lease, paused } => {
                 self.work.wake(now_ms);
                 let claimed = self.work.claim(*limit, later(now_ms, *lease), paused);
@@ -114,26 +101,26 @@ impl Writer {
                 group.stirred = true;
                 Ok(Outcome::Done)
             }
-            Op::Replay(ids) => Ok(Outcome::Replayed(self.plan_replay(group, ids).await?)),
+            Op::Replay(ids) => Ok(Outcome::Replayed(self.plan_replay(group, ids)?)),
             Op::Locate(id) => Ok(Outcome::Located(self.dedupe.recent(*id).or_else(|| sealed.get(id).copied()))),
-            Op::SetCursor { source, slice, cursor } => self.set_cursor(source, slice, cursor.as_deref()).await?,
+            Op::SetCursor { source, slice, cursor } => self.set_cursor(source, slice, cursor.as_deref())?,
             Op::SetPaused { source, paused } => {
                 group.stirred = true;
-                self.set_paused(source, *paused).await?
+                self.set_paused(source, *paused)?
             }
-            Op::StateSet { source, key, value } => self.state_set(source, key, value).await?,
-            Op::StateIncrement { source, key } => self.state_increment(source, key).await?,
-            Op::StateDelete { source, key } => self.state_delete(source, key).await?,
+            Op::StateSet { source, key, value } => self.state_set(source, key, value)?,
+            Op::StateIncrement { source, key } => self.state_increment(source, key)?,
+            Op::StateDelete { source, key } => self.state_delete(source, key)?,
             #[cfg(test)]
             Op::Sql(text) => {
-                Statement::new(text).run(&mut self.conn).await?;
+                self.conn.execute_batch(text)?;
                 Ok(Outcome::Done)
             }
             #[cfg(test)]
             Op::FailCommits(left) => {
                 let left = std::sync::Arc::clone(left);
                 let take = move || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-                self.conn.lock_handle().await?.set_commit_hook(move || take().is_err());
+                self.conn.commit_hook(Some(move || take().is_ok()))?;
                 Ok(Outcome::Done)
             }
             #[cfg(test)]

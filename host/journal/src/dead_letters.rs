@@ -6,8 +6,7 @@ use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, EventId, SourceName};
 use apex_model::ports::{BoxFuture, DeadLetters};
 use bytes::Bytes;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::{Connection, Row, params};
 
 use crate::Journal;
 use crate::command::{Op, Outcome};
@@ -15,7 +14,7 @@ use crate::error;
 use crate::group::Group;
 use crate::mask;
 use crate::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS};
-use crate::sql::{Statement, int};
+use crate::sql::{all, first, int, run};
 use crate::writer::Writer;
 
 const LETTER_COLUMNS: &str =
@@ -24,21 +23,17 @@ const LETTER_COLUMN_COUNT: usize = 9;
 
 impl Writer {
     /// Makes dead letters events to be worked off again; answers those that were dead.
-    pub(crate) async fn plan_replay(&mut self, group: &mut Group<'_>, ids: &[EventId]) -> sqlx::Result<Vec<EventId>> {
+    pub(crate) fn plan_replay(&mut self, group: &mut Group<'_>, ids: &[EventId]) -> rusqlite::Result<Vec<EventId>> {
         let mut replayed = Vec::new();
         for id in ids {
             let text = "SELECT d.position, d.source, e.priority FROM dead_letter d JOIN event e USING (position) WHERE d.id = ?";
-            let mut find = Statement::new(text);
-            find.bind(id.0.as_slice())?;
-            let Some(row) = find.first(&mut self.conn).await? else { continue };
-            let (position, source) = (int(&row, 0)?, row::source(&row, 1)?);
-            let priority = row::priority(int(&row, 2)?).unwrap_or_default();
-            self.begin().await?;
-            for text in ["DELETE FROM dead_letter WHERE position = ?", "DELETE FROM outcome WHERE position = ?"] {
-                let mut remove = Statement::new(text);
-                remove.bind(position)?;
-                remove.run(&mut self.conn).await?;
-            }
+            let found = first(&self.conn, text, [id.0.as_slice()], |row| {
+                Ok((int(row, 0)?, row::source(row, 1)?, row::priority(int(row, 2)?).unwrap_or_default()))
+            })?;
+            let Some((position, source, priority)) = found else { continue };
+            self.begin()?;
+            run(&self.conn, "DELETE FROM dead_letter WHERE position = ?", [position])?;
+            run(&self.conn, "DELETE FROM outcome WHERE position = ?", [position])?;
             self.work.revive(&source, priority, position);
             group.tallies.replayed(&source);
             group.stirred = true;
@@ -48,73 +43,62 @@ impl Writer {
     }
 }
 
-fn letter(row: &SqliteRow) -> sqlx::Result<DeadLetter> {
+fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     let (_, event, body_bytes) = row::event(row)?;
     let at = EVENT_COLUMN_COUNT;
-    let digest = row.try_get::<&[u8], _>(at + 5)?.try_into().map(Digest).map_err(|_| row::strange("a digest"))?;
-    let plugin: Option<String> = row.try_get(at + 6)?;
+    let text = |column: usize| row.get::<_, Option<String>>(at + column);
     Ok(DeadLetter {
         id: event.id,
         source: event.source,
         kind: event.kind,
         event_key: event.event_key,
         label: mask::label(&event.label),
-        code: row.try_get::<Option<String>, _>(at)?.unwrap_or_default(),
-        reason: row.try_get::<Option<String>, _>(at + 1)?.unwrap_or_default(),
-        next_step: row.try_get(at + 2)?,
-        attempts: u32::try_from(int(row, at + 3)?).unwrap_or(0),
+        code: text(0)?.unwrap_or_default(),
+        reason: text(1)?.unwrap_or_default(),
+        next_step: row.get(at + 2)?,
+        attempts: row.get(at + 3)?,
         dead_at: Timestamp::from_unix_ms(int(row, at + 4)?),
         received_at: event.received_at,
         trace_id: event.trace.to_string(),
-        body_sha256: digest,
+        body_sha256: Digest(row.get(at + 5)?),
         body_bytes,
-        plugin: plugin.as_deref().map(row::json).transpose()?,
-        issues: row::json(row.try_get(at + 7)?)?,
-        outcomes: row::json(row.try_get(at + 8)?)?,
+        plugin: text(6)?.as_deref().map(row::json).transpose()?,
+        issues: row::json(row.get_ref(at + 7)?.as_str()?)?,
+        outcomes: row::json(row.get_ref(at + 8)?.as_str()?)?,
     })
 }
 
-fn letter_body(row: &SqliteRow) -> sqlx::Result<DeadLetterBody> {
+fn letter_body(row: &Row<'_>) -> rusqlite::Result<DeadLetterBody> {
     let at = EVENT_COLUMN_COUNT + LETTER_COLUMN_COUNT;
-    let body = Bytes::from(row.try_get::<Vec<u8>, _>(at + 1)?);
-    Ok(DeadLetterBody { letter: letter(row)?, headers: mask::headers(row.try_get(at)?), body })
+    let body = Bytes::from(row.get::<_, Vec<u8>>(at + 1)?);
+    Ok(DeadLetterBody { letter: letter(row)?, headers: mask::headers(row.get_ref(at)?.as_str()?), body })
 }
 
-impl Journal {
-    async fn read_letters(&self, source: Option<&SourceName>, limit: u32) -> sqlx::Result<Vec<DeadLetter>> {
-        let text = format!(
-            "SELECT {EVENT_COLUMNS}, {LETTER_COLUMNS} FROM dead_letter d CROSS JOIN event e CROSS JOIN outcome o \
-             WHERE e.position = d.position AND o.position = d.position AND (?1 IS NULL OR d.source = ?1) \
-             ORDER BY d.position DESC LIMIT ?2"
-        );
-        let mut statement = Statement::new(&text);
-        statement.bind(source.map(SourceName::as_str))?.bind(i64::from(limit))?;
-        let mut reader = self.readers.get().await?;
-        statement.fetch(reader.conn()?).await?.iter().map(letter).collect()
-    }
+fn read_letters(conn: &Connection, source: Option<&SourceName>, limit: u32) -> rusqlite::Result<Vec<DeadLetter>> {
+    let text = format!(
+        "SELECT {EVENT_COLUMNS}, {LETTER_COLUMNS} FROM dead_letter d CROSS JOIN event e CROSS JOIN outcome o \
+         WHERE e.position = d.position AND o.position = d.position AND (?1 IS NULL OR d.source = ?1) \
+         ORDER BY d.position DESC LIMIT ?2"
+    );
+    all(conn, &text, params![source.map(SourceName::as_str), limit], letter)
+}
 
-    async fn read_letter(&self, id: EventId) -> sqlx::Result<Option<DeadLetterBody>> {
-        let text = format!(
-            "SELECT {EVENT_COLUMNS}, {LETTER_COLUMNS}, b.headers, b.body \
-             FROM dead_letter d CROSS JOIN event e CROSS JOIN outcome o CROSS JOIN body b \
-             WHERE d.id = ? AND e.position = d.position AND o.position = d.position AND b.position = d.position"
-        );
-        let mut statement = Statement::new(&text);
-        statement.bind(id.0.as_slice())?;
-        let mut reader = self.readers.get().await?;
-        statement.first(reader.conn()?).await?.as_ref().map(letter_body).transpose()
-    }
+fn read_letter(conn: &Connection, id: EventId) -> rusqlite::Result<Option<DeadLetterBody>> {
+    let text = format!(
+        "SELECT {EVENT_COLUMNS}, {LETTER_COLUMNS}, b.headers, b.body \
+         FROM dead_letter d CROSS JOIN event e CROSS JOIN outcome o CROSS JOIN body b \
+         WHERE d.id = ? AND e.position = d.position AND o.position = d.position AND b.position = d.position"
+    );
+    first(conn, &text, [id.0.as_slice()], letter_body)
 }
 
 impl DeadLetters for Journal {
     fn dead_letters(&self, source: Option<SourceName>, limit: u32) -> BoxFuture<'_, PortResult<Vec<DeadLetter>>> {
-        Box::pin(
-            async move { self.read_letters(source.as_ref(), limit).await.map_err(|cause| error::read_failed(&cause)) },
-        )
+        Box::pin(self.readers.read(move |conn| read_letters(conn, source.as_ref(), limit)))
     }
 
     fn dead_letter(&self, id: EventId) -> BoxFuture<'_, PortResult<Option<DeadLetterBody>>> {
-        Box::pin(async move { self.read_letter(id).await.map_err(|cause| error::read_failed(&cause)) })
+        Box::pin(self.readers.read(move |conn| read_letter(conn, id)))
     }
 
     fn replay<'a>(&'a self, ids: &'a [EventId]) -> BoxFuture<'a, PortResult<Vec<EventId>>> {

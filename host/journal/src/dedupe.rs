@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use apex_model::ids::EventId;
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::{Connection, params};
 
 use crate::append::Sealed;
-use crate::sql::{ROWS_MAX, Statement, int};
+use crate::sql::run;
 use crate::window::{self, Rows, SealedWindow};
 
 /// Buckets written with one group: 80 KB, under a millisecond.
@@ -97,26 +96,15 @@ impl Dedupe {
     }
 
     /// Looks into those rows.
-    pub(crate) async fn search(
-        &self,
-        conn: &mut SqliteConnection,
-        suspects: &[(EventId, i64)],
-    ) -> sqlx::Result<Sealed> {
+    pub(crate) fn search(&self, conn: &Connection, suspects: &[(EventId, i64)]) -> rusqlite::Result<Sealed> {
         let mut found = Sealed::new();
-        for part in suspects.chunks(ROWS_MAX) {
-            let head = "SELECT slot, entries FROM dedupe_bucket WHERE slot IN (";
-            let mut statement = Statement::repeated(head, "?", part.len(), ")");
-            for (_, slot) in part {
-                statement.bind(*slot)?;
-            }
-            for row in statement.fetch(conn).await? {
-                let slot = int(&row, 0)?;
-                let entries: &[u8] = row.try_get(1)?;
-                let first = self.sealed.iter().find(|window| window.number == window::window_of(slot));
-                let Some(first) = first.map(|window| window.first_position) else { continue };
-                for (id, _) in part.iter().filter(|(_, suspected)| *suspected == slot) {
-                    found.extend(window::find(entries, *id).map(|offset| (*id, first + offset)));
-                }
+        let mut bucket = conn.prepare_cached("SELECT entries FROM dedupe_bucket WHERE slot = ?")?;
+        for (id, slot) in suspects {
+            let first = self.sealed.iter().find(|window| window.number == window::window_of(*slot));
+            let Some(first) = first.map(|window| window.first_position) else { continue };
+            let mut rows = bucket.query([slot])?;
+            while let Some(row) = rows.next()? {
+                found.extend(window::find(row.get_ref(0)?.as_blob()?, *id).map(|offset| (*id, first + offset)));
             }
         }
         Ok(found)
@@ -211,33 +199,27 @@ impl Dedupe {
     }
 
     /// Writes the next part of the oldest window that waits, in the transaction of the group.
-    pub(crate) async fn seal_step(&mut self, conn: &mut SqliteConnection, now_ms: i64) -> sqlx::Result<()> {
+    pub(crate) fn seal_step(&mut self, conn: &Connection, now_ms: i64) -> rusqlite::Result<()> {
         let Some(Sealing { rows: Making::Ready(rows), first_position, end_position, written, .. }) =
             self.sealing.front()
         else {
             return Ok(());
         };
-        let part: Vec<_> = rows.buckets.iter().skip(*written).take(STEP_BUCKETS).collect();
-        if !part.is_empty() {
-            let mut statement =
-                Statement::repeated("INSERT OR REPLACE INTO dedupe_bucket VALUES ", "(?,?)", part.len(), "");
-            for (bucket, entries) in &part {
-                statement.bind(window::slot(self.next_number, *bucket))?.bind(entries.as_slice())?;
-            }
-            statement.run(conn).await?;
+        let part = rows.buckets.iter().skip(*written).take(STEP_BUCKETS);
+        let mut next = *written;
+        for (bucket, entries) in part {
+            let slot = window::slot(self.next_number, *bucket);
+            run(conn, "INSERT OR REPLACE INTO dedupe_bucket VALUES (?,?)", params![slot, entries])?;
+            next += 1;
         }
-        let written = written + part.len();
-        let is_last = written >= rows.buckets.len();
+        let is_last = next >= rows.buckets.len();
         if is_last {
-            let mut row = Statement::new("INSERT INTO dedupe_window VALUES (?,?,?,?,?,?)");
-            row.bind(self.next_number)?.bind(*first_position)?.bind(*end_position)?.bind(now_ms)?;
-            row.bind(i64::from(rows.bucket_bits))?.bind(rows.bloom.to_bytes())?;
-            row.run(conn).await?;
-            let mut open = Statement::new("UPDATE dedupe_open SET first_position = ?");
-            open.bind(*end_position)?;
-            open.run(conn).await?;
+            let (number, bloom) = (self.next_number, rows.bloom.to_bytes());
+            let arguments = params![number, first_position, end_position, now_ms, rows.bucket_bits, bloom];
+            run(conn, "INSERT INTO dedupe_window VALUES (?,?,?,?,?,?)", arguments)?;
+            run(conn, "UPDATE dedupe_open SET first_position = ?", [end_position])?;
         }
-        self.step = Some(Step { written, sealed_ms: is_last.then_some(now_ms) });
+        self.step = Some(Step { written: next, sealed_ms: is_last.then_some(now_ms) });
         Ok(())
     }
 

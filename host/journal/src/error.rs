@@ -24,7 +24,15 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        cause: sqlx::Error,
+        cause: rusqlite::Error,
+    },
+    /// The file cannot be created or looked at.
+    #[error("the journal {path} cannot be opened: {cause}; check permissions and free space of the data directory")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
     },
     /// A newer program wrote the file.
     #[error("the journal {path} has format {found}, this program knows up to {known}; run a newer apex")]
@@ -36,8 +44,8 @@ pub enum JournalError {
         /// The newest format known here.
         known: i64,
     },
-    /// The writer's thread cannot be started.
-    #[error("the journal's writer cannot be started: {0}; raise the limit on processes and threads")]
+    /// A thread of the journal cannot be started.
+    #[error("the journal's threads cannot be started: {0}; raise the limit on processes and threads")]
     Thread(std::io::Error),
     /// The writer ended by a defect; what it had answered is durable.
     #[error("the journal's writer ended unexpectedly; restart the host and report this")]
@@ -48,7 +56,9 @@ impl JournalError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Directory { .. } | Self::Open { .. } | Self::NewerFormat { .. } => Code::DATA_DIR_UNUSABLE,
+            Self::Directory { .. } | Self::Open { .. } | Self::File { .. } | Self::NewerFormat { .. } => {
+                Code::DATA_DIR_UNUSABLE
+            }
             Self::Thread(_) | Self::WriterDied => Code::INTERNAL,
         }
     }
@@ -61,7 +71,7 @@ impl From<JournalError> for Failure {
 }
 
 /// Nothing of the group was made durable.
-pub(crate) fn write_failed(cause: &sqlx::Error) -> Failure {
+pub(crate) fn write_failed(cause: &rusqlite::Error) -> Failure {
     Failure::backoff(Code::JOURNAL_WRITE, format!("the journal could not make it durable: {cause}"))
         .next("check free space and health of the disk that holds the data directory")
 }
@@ -73,7 +83,7 @@ pub(crate) fn file_lost() -> Failure {
 }
 
 /// The journal could not be read.
-pub(crate) fn read_failed(cause: &sqlx::Error) -> Failure {
+pub(crate) fn read_failed(cause: &rusqlite::Error) -> Failure {
     Failure::backoff(Code::JOURNAL_READ, format!("the journal could not be read: {cause}"))
         .next("check the disk that holds the data directory; `apex doctor` tells more")
 }

@@ -5,11 +5,12 @@ use apex_model::event::{Claim, DocumentOutcome, EventEnd, EventIssue, EventState
 use apex_model::failure::PortResult;
 use apex_model::ids::{Digest, SourceName};
 use apex_model::plugin::PluginRef;
+use rusqlite::{Connection, params};
 
 use crate::command::Outcome;
 use crate::error;
 use crate::group::Group;
-use crate::sql::{ROWS_MAX, Script};
+use crate::sql::run;
 use crate::work::{LastError, Phase, Tracked, WorkIndex};
 use crate::writer::{Writer, later};
 
@@ -81,65 +82,61 @@ impl Writer {
     }
 }
 
-fn json<T: serde::Serialize + ?Sized>(value: &T) -> sqlx::Result<String> {
-    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// Writes how events ended.
-pub(crate) async fn write_ended(script: &mut Script<'_>, ended: &[Ended<'_>]) -> sqlx::Result<()> {
-    for part in ended.chunks(ROWS_MAX) {
-        script.repeated("INSERT OR REPLACE INTO outcome VALUES ", "(?,?,?,?,?,?,?,?)", part.len(), "").await?;
-        for row in part {
-            script.bind(row.claim.position)?.bind(row.state.as_str())?.bind(row.finished_ms)?;
-            script.bind(i64::from(row.claim.attempt))?.bind(row.failure.map(|failure| failure.code.to_string()))?;
-            script.bind(row.failure.map(|failure| failure.what.as_str()))?.bind(json(row.outcomes)?)?;
-            script.bind(row.plugin.map(json).transpose()?)?;
-        }
+pub(crate) fn write_ended(conn: &Connection, ended: &[Ended<'_>]) -> rusqlite::Result<()> {
+    for row in ended {
+        let arguments = params![
+            row.claim.position,
+            row.state.as_str(),
+            row.finished_ms,
+            row.claim.attempt,
+            row.failure.map(|failure| failure.code.to_string()),
+            row.failure.map(|failure| failure.what.as_str()),
+            json(row.outcomes)?,
+            row.plugin.map(json).transpose()?,
+        ];
+        run(conn, "INSERT OR REPLACE INTO outcome VALUES (?,?,?,?,?,?,?,?)", arguments)?;
     }
     Ok(())
 }
 
 /// Writes dead letters.
-pub(crate) async fn write_letters(script: &mut Script<'_>, letters: &[Letter<'_>]) -> sqlx::Result<()> {
-    for part in letters.chunks(ROWS_MAX) {
-        script.repeated("INSERT OR REPLACE INTO dead_letter VALUES ", "(?,?,?,?,?,?)", part.len(), "").await?;
-        for row in part {
-            script.bind(row.claim.position)?.bind(row.claim.id.0.as_slice())?.bind(row.source.as_str())?;
-            script.bind(row.failure.next_step.as_str())?.bind(json(row.issues)?)?.bind(row.body_sha256.0.as_slice())?;
-        }
+pub(crate) fn write_letters(conn: &Connection, letters: &[Letter<'_>]) -> rusqlite::Result<()> {
+    for row in letters {
+        let arguments = params![
+            row.claim.position,
+            row.claim.id.0.as_slice(),
+            row.source.as_str(),
+            row.failure.next_step,
+            json(row.issues)?,
+            row.body_sha256.0.as_slice(),
+        ];
+        run(conn, "INSERT OR REPLACE INTO dead_letter VALUES (?,?,?,?,?,?)", arguments)?;
     }
     Ok(())
 }
 
 /// Writes what the group changed in `work`.
-pub(crate) async fn write_work(script: &mut Script<'_>, work: &WorkIndex) -> sqlx::Result<()> {
-    let (mut kept, mut gone): (Vec<(i64, &Tracked)>, Vec<i64>) = (Vec::new(), Vec::new());
-    for (position, tracked) in work.changes() {
-        match tracked {
-            Some(tracked) => kept.push((position, tracked)),
-            None => gone.push(position),
-        }
-    }
+pub(crate) fn write_work(conn: &Connection, work: &WorkIndex) -> rusqlite::Result<()> {
+    let mut changes: Vec<(i64, Option<&Tracked>)> = work.changes().collect();
     // In order of position, neighbouring rows change the same page in turn.
-    kept.sort_unstable_by_key(|(position, _)| *position);
-    gone.sort_unstable();
-    for part in kept.chunks(ROWS_MAX) {
-        script.repeated("INSERT OR REPLACE INTO work VALUES ", "(?,?,?,?,?,?)", part.len(), "").await?;
-        for (position, tracked) in part {
-            let (state, due_ms) = match tracked.phase {
-                Phase::Waiting(due_ms) => (0, due_ms),
-                Phase::Leased(until_ms) => (1, until_ms),
-            };
-            script.bind(*position)?.bind(state)?.bind(i64::from(tracked.attempts))?.bind(due_ms)?;
-            script.bind(tracked.error.as_ref().map(|error| error.code.as_str()))?;
-            script.bind(tracked.error.as_ref().map(|error| error.what.as_str()))?;
-        }
-    }
-    for part in gone.chunks(ROWS_MAX) {
-        script.repeated("DELETE FROM work WHERE position IN (", "?", part.len(), ")").await?;
-        for position in part {
-            script.bind(*position)?;
-        }
+    changes.sort_unstable_by_key(|(position, _)| *position);
+    for (position, tracked) in changes {
+        let Some(tracked) = tracked else {
+            run(conn, "DELETE FROM work WHERE position = ?", [position])?;
+            continue;
+        };
+        let (state, due_ms) = match tracked.phase {
+            Phase::Waiting(due_ms) => (0, due_ms),
+            Phase::Leased(until_ms) => (1, until_ms),
+        };
+        let (code, what) = tracked.error.as_ref().map(|error| (&error.code, &error.what)).unzip();
+        let arguments = params![position, state, tracked.attempts, due_ms, code, what];
+        run(conn, "INSERT OR REPLACE INTO work VALUES (?,?,?,?,?,?)", arguments)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! What one group commit has to write, gathered operation by operation and written in few statements.
+//! What one group commit has to write, gathered operation by operation and written together.
 
 use apex_model::event::NewEvent;
+use rusqlite::Connection;
 
 use crate::finish::{Ended, Letter};
-use crate::sql::{ROWS_MAX, Script};
 use crate::tally::Deltas;
 use crate::{append, finish};
 
@@ -28,16 +28,11 @@ impl Group<'_> {
         !self.tallies.is_empty()
     }
 
-    /// Whether it is nothing but a few new events of one source: the form that most groups have and that is worth keeping prepared.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.ended.is_empty() && self.tallies.len() == 1 && self.rows.len() <= ROWS_MAX
-    }
-
     /// Writes everything gathered, except the changes of `work`.
-    pub(crate) async fn write(&self, script: &mut Script<'_>) -> sqlx::Result<()> {
-        append::write_rows(script, &self.rows).await?;
-        finish::write_ended(script, &self.ended).await?;
-        finish::write_letters(script, &self.letters).await?;
-        self.tallies.write(script).await
+    pub(crate) fn write(&self, conn: &Connection) -> rusqlite::Result<()> {
+        append::write_rows(conn, &self.rows)?;
+        finish::write_ended(conn, &self.ended)?;
+        finish::write_letters(conn, &self.letters)?;
+        self.tallies.write(conn)
     }
 }

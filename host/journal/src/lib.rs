@@ -10,6 +10,7 @@
 mod append;
 mod block;
 mod bloom;
+mod checkpoint;
 mod claim;
 mod clock;
 mod command;
@@ -52,7 +53,7 @@ use apex_model::failure::PortResult;
 use apex_model::ports::{AppendDone, BoxFuture, Inbox};
 use tokio::sync::oneshot;
 
-use crate::block::block_on;
+use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
 use crate::command::{Job, Op, Outcome, Reply};
 pub use crate::error::JournalError;
@@ -91,15 +92,10 @@ impl Journal {
         open::make_directory(dir)?;
         let file = dir.join(schema::FILE);
         open::make_private(&file)?;
-        let (conn, found) = block_on(async {
-            let mut conn = schema::open_writer(&file).await?;
-            let found = open::find(&mut conn, limits).await;
-            let found = found.map_err(|cause| JournalError::Open { path: file.clone(), cause })?;
-            Ok::<_, JournalError>((conn, found))
-        })?;
-        let open_file = OpenFile::remember(file.clone());
+        let conn = schema::open_writer(&file)?;
+        let found = open::find(&conn, limits).map_err(|cause| JournalError::Open { path: file.clone(), cause })?;
         let open_file =
-            open_file.map_err(|cause| JournalError::Open { path: file.clone(), cause: sqlx::Error::Io(cause) })?;
+            OpenFile::remember(file.clone()).map_err(|cause| JournalError::File { path: file.clone(), cause })?;
         let Found { dedupe, work, next_position } = found;
         let shared = Arc::new(Shared {
             queue: Queue::new(limits.queue_rows_max),
@@ -116,12 +112,14 @@ impl Journal {
             dedupe,
             work,
             pruner: Pruner::default(),
+            checkpoints: Checkpoints::default(),
             next_position,
             in_transaction: false,
         };
+        let readers = Readers::start(&file).map_err(JournalError::Thread)?;
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.work_off());
         let thread = Mutex::new(Some(thread.map_err(JournalError::Thread)?));
-        Ok(Arc::new(Self { shared, readers: Readers::new(file), thread }))
+        Ok(Arc::new(Self { shared, readers, thread }))
     }
 
     /// Lets nothing more in, makes durable and answers what waits, copies the WAL into the file and ends the thread. Blocks; twice is once.

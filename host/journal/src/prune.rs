@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::Connection;
 
 use crate::dedupe::Dedupe;
-use crate::sql::{Statement, int};
+use crate::sql;
 
 /// Events removed with one group.
 const STEP_EVENTS: i64 = 64;
@@ -65,11 +65,11 @@ impl Pruner {
     }
 
     /// Removes the next few rows, in the transaction of the group.
-    pub(crate) async fn step(&mut self, conn: &mut SqliteConnection) -> sqlx::Result<()> {
+    pub(crate) fn step(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let Some(mut run) = self.run else { return Ok(()) };
         if !run.checked {
             run.checked = true;
-            let next = if is_needed(conn, run.positions).await? { Next::Blocked(run.number) } else { Next::On(run) };
+            let next = if is_needed(conn, run.positions)? { Next::Blocked(run.number) } else { Next::On(run) };
             self.next = Some(next);
             return Ok(());
         }
@@ -78,17 +78,15 @@ impl Pruner {
         if from < end {
             let to = end.min(from + STEP_EVENTS);
             for table in ["event", "body", "outcome"] {
-                remove(conn, &format!("DELETE FROM {table} WHERE position >= ? AND position < ?"), (from, to)).await?;
+                remove(conn, &format!("DELETE FROM {table} WHERE position >= ? AND position < ?"), (from, to))?;
             }
             run.positions.0 = to;
-        } else if let Some(slot) = nth_slot(conn, from_slot, end_slot).await? {
-            remove(conn, "DELETE FROM dedupe_bucket WHERE slot >= ? AND slot < ?", (from_slot, slot)).await?;
+        } else if let Some(slot) = nth_slot(conn, from_slot, end_slot)? {
+            remove(conn, "DELETE FROM dedupe_bucket WHERE slot >= ? AND slot < ?", (from_slot, slot))?;
             run.slots.0 = slot;
         } else {
-            remove(conn, "DELETE FROM dedupe_bucket WHERE slot >= ? AND slot < ?", (from_slot, end_slot)).await?;
-            let mut window = Statement::new("DELETE FROM dedupe_window WHERE number = ?");
-            window.bind(run.number)?;
-            window.run(conn).await?;
+            remove(conn, "DELETE FROM dedupe_bucket WHERE slot >= ? AND slot < ?", (from_slot, end_slot))?;
+            sql::run(conn, "DELETE FROM dedupe_window WHERE number = ?", [run.number])?;
             self.next = Some(Next::Finished(run.number));
             return Ok(());
         }
@@ -121,23 +119,17 @@ impl Pruner {
     }
 }
 
-async fn is_needed(conn: &mut SqliteConnection, (from, end): (i64, i64)) -> sqlx::Result<bool> {
+fn is_needed(conn: &Connection, (from, end): (i64, i64)) -> rusqlite::Result<bool> {
     let text = "SELECT EXISTS (SELECT 1 FROM work WHERE position >= ?1 AND position < ?2) \
         OR EXISTS (SELECT 1 FROM dead_letter WHERE position >= ?1 AND position < ?2)";
-    let mut statement = Statement::new(text);
-    statement.bind(from)?.bind(end)?;
-    statement.first(conn).await?.map_or(Ok(false), |row| int(&row, 0).map(|found| found != 0))
+    Ok(sql::first(conn, text, [from, end], |row| row.get(0))?.unwrap_or(false))
 }
 
-async fn nth_slot(conn: &mut SqliteConnection, from: i64, end: i64) -> sqlx::Result<Option<i64>> {
+fn nth_slot(conn: &Connection, from: i64, end: i64) -> rusqlite::Result<Option<i64>> {
     let text = "SELECT slot FROM dedupe_bucket WHERE slot >= ? AND slot < ? ORDER BY slot LIMIT 1 OFFSET ?";
-    let mut statement = Statement::new(text);
-    statement.bind(from)?.bind(end)?.bind(STEP_BUCKETS)?;
-    statement.first(conn).await?.map(|row| int(&row, 0)).transpose()
+    sql::first(conn, text, [from, end, STEP_BUCKETS], |row| row.get(0))
 }
 
-async fn remove(conn: &mut SqliteConnection, text: &str, (from, to): (i64, i64)) -> sqlx::Result<()> {
-    let mut statement = Statement::new(text);
-    statement.bind(from)?.bind(to)?;
-    statement.run(conn).await.map(drop)
+fn remove(conn: &Connection, text: &str, (from, to): (i64, i64)) -> rusqlite::Result<()> {
+    sql::run(conn, text, [from, to]).map(drop)
 }

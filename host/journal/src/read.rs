@@ -6,15 +6,14 @@ use apex_model::failure::PortResult;
 use apex_model::ids::{EventId, SourceName};
 use apex_model::plugin::PluginRef;
 use apex_model::ports::{BoxFuture, EventReader};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::{Connection, Row, params};
 
 use crate::Journal;
 use crate::command::{Op, Outcome};
 use crate::error;
 use crate::mask;
 use crate::row::{self, EVENT_COLUMN_COUNT, EVENT_COLUMNS};
-use crate::sql::{Statement, int};
+use crate::sql::{all, first, int};
 use crate::tally;
 
 const WORK_COLUMNS: &str = "w.state, w.attempts, w.due_at, w.error_code, w.error";
@@ -51,10 +50,10 @@ fn order(state: Option<EventState>) -> &'static str {
     }
 }
 
-fn record(row: &SqliteRow) -> sqlx::Result<EventRecord> {
+fn record(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     let (position, event, body_bytes) = row::event(row)?;
     let (work, outcome) = (EVENT_COLUMN_COUNT, EVENT_COLUMN_COUNT + 5);
-    let ended: Option<String> = row.try_get(outcome)?;
+    let ended: Option<String> = row.get(outcome)?;
     let state = match &ended {
         Some(text) => EventState::parse(text).ok_or_else(|| row::strange("a state"))?,
         None if int(row, work)? == 1 => EventState::Processing,
@@ -62,10 +61,10 @@ fn record(row: &SqliteRow) -> sqlx::Result<EventRecord> {
     };
     let part = if ended.is_some() { outcome } else { work };
     let due_ms = int(row, work + 2)?;
-    let outcomes: Option<String> = row.try_get(outcome + 5)?;
+    let outcomes: Option<String> = row.get(outcome + 5)?;
     let outcomes: Vec<DocumentOutcome> = outcomes.as_deref().map(row::json).transpose()?.unwrap_or_default();
-    let plugin: Option<String> = row.try_get(outcome + 6)?;
-    let finished_ms: Option<i64> = row.try_get(outcome + 1)?;
+    let plugin: Option<String> = row.get(outcome + 6)?;
+    let finished_ms: Option<i64> = row.get(outcome + 1)?;
     let error_at = if ended.is_some() { outcome + 3 } else { work + 3 };
     Ok(EventRecord {
         position,
@@ -83,8 +82,8 @@ fn record(row: &SqliteRow) -> sqlx::Result<EventRecord> {
         trace_id: event.trace.to_string(),
         attempts: u32::try_from(int(row, if ended.is_some() { part + 2 } else { part + 1 })?).unwrap_or(0),
         next_attempt_at: (state == EventState::Accepted && due_ms > 0).then(|| Timestamp::from_unix_ms(due_ms)),
-        error_code: row.try_get(error_at)?,
-        error: row.try_get(error_at + 1)?,
+        error_code: row.get(error_at)?,
+        error: row.get(error_at + 1)?,
         document_ids: outcomes.iter().map(|outcome| outcome.document_id.clone()).collect(),
         outcomes,
         plugin: plugin.as_deref().map(row::json::<PluginRef>).transpose()?,
@@ -99,46 +98,35 @@ impl Journal {
             _ => Err(error::defect("a search was answered with something else")),
         }
     }
+}
 
-    async fn read_event(&self, position: i64) -> sqlx::Result<Option<EventRecord>> {
-        let mut statement = Statement::new(&format!("{} AND e.position = ?", query(None)));
-        statement.bind(position)?;
-        let mut reader = self.readers.get().await?;
-        statement.first(reader.conn()?).await?.as_ref().map(record).transpose()
-    }
+fn read_event(conn: &Connection, position: i64) -> rusqlite::Result<Option<EventRecord>> {
+    first(conn, &format!("{} AND e.position = ?", query(None)), [position], record)
+}
 
-    async fn read_events(&self, filter: &EventFilter) -> sqlx::Result<Vec<EventRecord>> {
-        let order = order(filter.state);
-        let text = format!(
-            "{} AND (?1 IS NULL OR e.source = ?1) AND {order} < ?2 ORDER BY {order} DESC LIMIT ?3",
-            query(filter.state)
-        );
-        let mut statement = Statement::new(&text);
-        statement.bind(filter.source.as_ref().map(SourceName::as_str))?;
-        statement.bind(filter.before.unwrap_or(i64::MAX))?.bind(i64::from(filter.limit))?;
-        let mut reader = self.readers.get().await?;
-        statement.fetch(reader.conn()?).await?.iter().map(record).collect()
-    }
-
-    async fn read_tallies(&self) -> sqlx::Result<Vec<(SourceName, Tally)>> {
-        let mut reader = self.readers.get().await?;
-        tally::read(reader.conn()?).await
-    }
+fn read_events(conn: &Connection, filter: &EventFilter) -> rusqlite::Result<Vec<EventRecord>> {
+    let order = order(filter.state);
+    let text = format!(
+        "{} AND (?1 IS NULL OR e.source = ?1) AND {order} < ?2 ORDER BY {order} DESC LIMIT ?3",
+        query(filter.state)
+    );
+    let source = filter.source.as_ref().map(SourceName::as_str);
+    all(conn, &text, params![source, filter.before.unwrap_or(i64::MAX), filter.limit], record)
 }
 
 impl EventReader for Journal {
     fn event(&self, id: EventId) -> BoxFuture<'_, PortResult<Option<EventRecord>>> {
         Box::pin(async move {
             let Some(position) = self.locate(id).await? else { return Ok(None) };
-            self.read_event(position).await.map_err(|cause| error::read_failed(&cause))
+            self.readers.read(move |conn| read_event(conn, position)).await
         })
     }
 
     fn events(&self, filter: EventFilter) -> BoxFuture<'_, PortResult<Vec<EventRecord>>> {
-        Box::pin(async move { self.read_events(&filter).await.map_err(|cause| error::read_failed(&cause)) })
+        Box::pin(self.readers.read(move |conn| read_events(conn, &filter)))
     }
 
     fn tallies(&self) -> BoxFuture<'_, PortResult<Vec<(SourceName, Tally)>>> {
-        Box::pin(async move { self.read_tallies().await.map_err(|cause| error::read_failed(&cause)) })
+        Box::pin(self.readers.read(tally::read))
     }
 }

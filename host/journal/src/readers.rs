@@ -1,65 +1,82 @@
-//! A few read-only connections, opened when first needed. Works on any executor and on plain threads.
+//! The threads that read: each has a connection of its own, opened when it is first needed. Works for callers on any executor and on
+//! plain threads.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
-use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use apex_model::failure::PortResult;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 
+use crate::error;
 use crate::schema;
 
-/// Connections at most; reading is short, and each has a thread and a page cache of its own.
-const READERS_MAX: usize = 3;
+/// Threads: reading is short, and each has a page cache of its own.
+const READERS: usize = 2;
+
+type Question = Box<dyn FnOnce(rusqlite::Result<&Connection>) + Send>;
 
 /// See the module.
 pub(crate) struct Readers {
-    file: PathBuf,
-    permits: Semaphore,
-    idle: Mutex<Vec<SqliteConnection>>,
+    questions: Mutex<Option<Sender<Question>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
-    /// Readers of this file.
-    pub(crate) fn new(file: PathBuf) -> Self {
-        Self { file, permits: Semaphore::new(READERS_MAX), idle: Mutex::default() }
-    }
-
-    /// Waits for a free connection.
-    pub(crate) async fn get(&self) -> sqlx::Result<Reader<'_>> {
-        let permit = self.permits.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => schema::open_reader(&self.file).await?,
+    /// Starts readers of this file.
+    pub(crate) fn start(file: &Path) -> std::io::Result<Self> {
+        let (sender, receiver) = channel();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let start = |_| {
+            let (file, receiver) = (file.to_owned(), Arc::clone(&receiver));
+            thread::Builder::new().name("journal-read".to_owned()).spawn(move || answer(&file, &receiver))
         };
-        Ok(Reader { conn: Some(conn), readers: self, _permit: permit })
+        let threads: std::io::Result<Vec<_>> = (0..READERS).map(start).collect();
+        Ok(Self { questions: Mutex::new(Some(sender)), threads: Mutex::new(threads?) })
     }
 
-    /// Lets nobody read any more and closes what is idle.
+    /// What this reads on the next free connection.
+    pub(crate) async fn read<T, F>(&self, read: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let question: Question = Box::new(move |conn| {
+            // Whoever asked may have gone away.
+            let _ = answer.send(conn.and_then(read));
+        });
+        let sender = self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        sender.ok_or_else(error::closed)?.send(question).map_err(|_| error::closed())?;
+        answered.await.map_err(|_| error::closed())?.map_err(|cause| error::read_failed(&cause))
+    }
+
+    /// Lets nobody ask any more, answers what was asked and closes the connections. Blocks.
     pub(crate) fn close(&self) {
-        self.permits.close();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a reader of the journal ended unexpectedly; report this");
+            }
+        }
     }
 }
 
-/// A connection that goes back when dropped.
-pub(crate) struct Reader<'a> {
-    conn: Option<SqliteConnection>,
-    readers: &'a Readers,
-    _permit: SemaphorePermit<'a>,
-}
-
-impl Reader<'_> {
-    /// The connection.
-    pub(crate) fn conn(&mut self) -> sqlx::Result<&mut SqliteConnection> {
-        self.conn.as_mut().ok_or(sqlx::Error::PoolClosed)
-    }
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take().filter(|_| !self.readers.permits.is_closed()) {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+fn answer(file: &PathBuf, questions: &Mutex<Receiver<Question>>) {
+    let mut open: Option<Connection> = None;
+    loop {
+        // The lock is held while waiting: one reader waits for the next question, the other for the lock.
+        let Ok(question) = questions.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return };
+        let conn = match open.take() {
+            Some(conn) => Ok(conn),
+            None => schema::open_reader(file),
+        };
+        match conn {
+            Ok(conn) => question(Ok(open.insert(conn))),
+            Err(cause) => question(Err(cause)),
         }
     }
 }

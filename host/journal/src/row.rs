@@ -4,8 +4,8 @@ use apex_model::Timestamp;
 use apex_model::event::{EventKind, IngestPath, NewEvent};
 use apex_model::ids::{EventId, SourceName, TraceId};
 use apex_model::source::Priority;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Row;
+use rusqlite::types::Type;
 
 use crate::sql::int;
 
@@ -57,35 +57,30 @@ pub(crate) fn priority(number: i64) -> Option<Priority> {
     [Priority::P0, Priority::P1, Priority::P2].into_iter().find(|priority| priority_number(*priority) == number)
 }
 
-/// The 16 bytes of an id in this column.
-pub(crate) fn event_id(row: &SqliteRow, column: usize) -> sqlx::Result<EventId> {
-    row.try_get::<&[u8], _>(column)?.try_into().map(EventId).map_err(|_| strange("an event id"))
-}
-
 /// A column that a value of the model was written to and cannot be read from.
-pub(crate) fn strange(what: &str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{what} in a row of the journal cannot be understood").into())
+pub(crate) fn strange(what: &str) -> rusqlite::Error {
+    let text = format!("{what} in a row of the journal cannot be understood");
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, text.into())
 }
 
 /// The source in this column.
-pub(crate) fn source(row: &SqliteRow, column: usize) -> sqlx::Result<SourceName> {
-    SourceName::parse(row.try_get(column)?).ok_or_else(|| strange("a source name"))
+pub(crate) fn source(row: &Row<'_>, column: usize) -> rusqlite::Result<SourceName> {
+    SourceName::parse(row.get_ref(column)?.as_str()?).ok_or_else(|| strange("a source name"))
 }
 
 /// Position, event (headers and body still empty) and bytes of the body, from [`EVENT_COLUMNS`].
-pub(crate) fn event(row: &SqliteRow) -> sqlx::Result<(i64, NewEvent, u64)> {
-    let trace = row.try_get::<&[u8], _>(7)?.try_into().map(TraceId).map_err(|_| strange("a trace"))?;
+pub(crate) fn event(row: &Row<'_>) -> rusqlite::Result<(i64, NewEvent, u64)> {
     let event = NewEvent {
-        id: event_id(row, 1)?,
+        id: EventId(row.get(1)?),
         source: source(row, 2)?,
         kind: kind(int(row, 3)?).ok_or_else(|| strange("a kind"))?,
         path: path(int(row, 4)?).ok_or_else(|| strange("a path"))?,
         priority: priority(int(row, 5)?).ok_or_else(|| strange("a priority"))?,
         received_at: Timestamp::from_unix_ms(int(row, 6)?),
-        trace,
-        event_key: row.try_get(8)?,
-        event_type: row.try_get(9)?,
-        label: row.try_get(10)?,
+        trace: TraceId(row.get(7)?),
+        event_key: row.get(8)?,
+        event_type: row.get(9)?,
+        label: row.get(10)?,
         headers: String::new(),
         body: bytes::Bytes::new(),
     };
@@ -93,6 +88,6 @@ pub(crate) fn event(row: &SqliteRow) -> sqlx::Result<(i64, NewEvent, u64)> {
 }
 
 /// A value kept as JSON.
-pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> sqlx::Result<T> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into()))
 }

@@ -11,12 +11,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::JournalError;
-use crate::sql::{Statement, int};
 
 /// The file in the data directory.
 pub(crate) const FILE: &str = "journal.db";
@@ -66,54 +63,52 @@ CREATE TABLE probe (only INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 
 /// How long a connection waits for another's lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// WAL pages after which the writer copies them into the file. Left to a second thread, the WAL grew and cost 13 % throughput.
-/// Copying holds up whoever waits for a commit: at 1,000 pages that is 15 to 25 ms and shows in the 99th percentile of
-/// accepts, at 300 about 6 ms.
-const CHECKPOINT_PAGES: &str = "300";
-/// A 2 KB event fits a page of this size three times; 4 KB pages cost a sixth of the throughput.
+/// WAL pages after which SQLite itself copies them into the file: only if the writer did not, see [`crate::checkpoint`].
+const CHECKPOINT_PAGES: u32 = 1_000;
+/// A 2 KB event fits a page of this size three times; 4 KB pages cost a third of the throughput.
 const PAGE_BYTES: u32 = 8_192;
-
-fn options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(file).busy_timeout(BUSY).disable_statement_logging()
-}
+/// More than there are different texts.
+const STATEMENTS_KEPT: usize = 64;
 
 /// Opens the connection that writes, creating the file and bringing it to the newest format.
-pub(crate) async fn open_writer(file: &Path) -> Result<SqliteConnection, JournalError> {
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, JournalError> {
     let failed = |cause| JournalError::Open { path: file.to_owned(), cause };
-    let options = options(file)
-        .create_if_missing(true)
-        .page_size(PAGE_BYTES)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .statement_cache_capacity(512)
-        .thread_name(|_| "journal-sqlite".to_owned());
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-    let found = version(&mut conn).await.map_err(failed)?;
+    let conn = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
+    let set = || {
+        conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        conn.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    let found: i64 = set().map_err(failed)?;
     let known = crate::sql::count(MIGRATIONS.len());
     if found > known {
         return Err(JournalError::NewerFormat { path: file.to_owned(), found, known });
     }
-    migrate(&mut conn, found).await.map_err(failed)?;
+    migrate(&conn, found).map_err(failed)?;
     Ok(conn)
 }
 
 /// Opens a connection that only reads.
-pub(crate) async fn open_reader(file: &Path) -> sqlx::Result<SqliteConnection> {
-    SqliteConnection::connect_with(&options(file).read_only(true).thread_name(|_| "journal-read".to_owned())).await
+pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-async fn version(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
-    Statement::new("PRAGMA user_version").first(conn).await?.map_or(Ok(0), |row| int(&row, 0))
+fn connect(file: &Path, how: OpenFlags) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(file, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(conn)
 }
 
-async fn migrate(conn: &mut SqliteConnection, seen: i64) -> sqlx::Result<()> {
+fn migrate(conn: &Connection, seen: i64) -> rusqlite::Result<()> {
     for (number, text) in (1_i64..).zip(MIGRATIONS) {
         if number > seen {
             let script = format!("BEGIN IMMEDIATE;{text};PRAGMA user_version = {number};COMMIT");
-            if let Err(error) = sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *conn).await {
+            if let Err(error) = conn.execute_batch(&script) {
                 // A failed ROLLBACK means that SQLite had rolled back by itself.
-                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await;
+                let _ = conn.execute_batch("ROLLBACK");
                 return Err(error);
             }
         }

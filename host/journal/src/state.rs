@@ -4,13 +4,13 @@ use apex_model::failure::PortResult;
 use apex_model::ids::SourceName;
 use apex_model::ports::ConnectorState;
 use apex_model::{Code, Failure};
-use sqlx::Row;
+use rusqlite::{Connection, Row, params};
 
 use crate::Journal;
 use crate::block::block_on;
 use crate::command::{Op, Outcome};
 use crate::error;
-use crate::sql::{Statement, count, int};
+use crate::sql::{count, first, run};
 use crate::writer::Writer;
 
 /// What a source has stored.
@@ -21,20 +21,20 @@ struct Usage {
 
 impl Writer {
     /// Writes a value, if the source's quota has room for it.
-    pub(crate) async fn state_set(
+    pub(crate) fn state_set(
         &mut self,
         source: &SourceName,
         key: &str,
         value: &[u8],
-    ) -> sqlx::Result<PortResult<Outcome>> {
+    ) -> rusqlite::Result<PortResult<Outcome>> {
         let value_bytes_max = self.quota.state_value_bytes_max;
         if value.len() > value_bytes_max {
             let what =
                 format!("a state value of source {source} has {} bytes, {value_bytes_max} are allowed", value.len());
             return Ok(Err(over(what, "state_value_bytes_max")));
         }
-        let old = self.state_value(source, key).await?;
-        let usage = self.usage(source).await?;
+        let old = self.state_value(source, key)?;
+        let usage = self.usage(source)?;
         let old_bytes = old.as_ref().map_or(0, |old| count(key.len() + old.len()));
         let next = Usage {
             keys: usage.keys + i64::from(old.is_none()),
@@ -50,22 +50,16 @@ impl Writer {
             let what = format!("the state of source {source} would have {} bytes, {bytes_max} are allowed", next.bytes);
             return Ok(Err(over(what, "state_bytes_max")));
         }
-        self.begin().await?;
-        let mut statement =
-            Statement::new("INSERT OR REPLACE INTO connector_state (source, key, value) VALUES (?,?,?)");
-        statement.bind(source.as_str())?.bind(key)?.bind(value)?;
-        statement.run(&mut self.conn).await?;
-        self.set_usage(source, &next).await?;
+        self.begin()?;
+        let text = "INSERT OR REPLACE INTO connector_state (source, key, value) VALUES (?,?,?)";
+        run(&self.conn, text, params![source.as_str(), key, value])?;
+        self.set_usage(source, &next)?;
         Ok(Ok(Outcome::Done))
     }
 
     /// Counts a decimal counter up; it starts at 1.
-    pub(crate) async fn state_increment(
-        &mut self,
-        source: &SourceName,
-        key: &str,
-    ) -> sqlx::Result<PortResult<Outcome>> {
-        let next = match self.state_value(source, key).await? {
+    pub(crate) fn state_increment(&mut self, source: &SourceName, key: &str) -> rusqlite::Result<PortResult<Outcome>> {
+        let next = match self.state_value(source, key)? {
             None => Some(1),
             Some(old) => std::str::from_utf8(&old).ok().and_then(|text| text.parse::<u32>().ok()?.checked_add(1)),
         };
@@ -77,65 +71,49 @@ impl Writer {
                 Err(Failure::never(Code::FAULT_DENIED, what).next("delete the key, or count under another one")),
             );
         };
-        Ok(self.state_set(source, key, next.to_string().as_bytes()).await?.map(|_| Outcome::Counted(next)))
+        Ok(self.state_set(source, key, next.to_string().as_bytes())?.map(|_| Outcome::Counted(next)))
     }
 
     /// Forgets a value.
-    pub(crate) async fn state_delete(&mut self, source: &SourceName, key: &str) -> sqlx::Result<PortResult<Outcome>> {
-        let Some(old) = self.state_value(source, key).await? else { return Ok(Ok(Outcome::Done)) };
-        let usage = self.usage(source).await?;
-        self.begin().await?;
-        let mut statement = Statement::new("DELETE FROM connector_state WHERE source = ? AND key = ?");
-        statement.bind(source.as_str())?.bind(key)?;
-        statement.run(&mut self.conn).await?;
+    pub(crate) fn state_delete(&mut self, source: &SourceName, key: &str) -> rusqlite::Result<PortResult<Outcome>> {
+        let Some(old) = self.state_value(source, key)? else { return Ok(Ok(Outcome::Done)) };
+        let usage = self.usage(source)?;
+        self.begin()?;
+        run(&self.conn, "DELETE FROM connector_state WHERE source = ? AND key = ?", [source.as_str(), key])?;
         let next = Usage { keys: usage.keys - 1, bytes: usage.bytes - count(key.len() + old.len()) };
-        self.set_usage(source, &next).await?;
+        self.set_usage(source, &next)?;
         Ok(Ok(Outcome::Done))
     }
 
-    async fn state_value(&mut self, source: &SourceName, key: &str) -> sqlx::Result<Option<Vec<u8>>> {
-        let statement = value_of(source, key)?;
-        statement.first(&mut self.conn).await?.map(|row| row.try_get(0)).transpose()
+    fn state_value(&self, source: &SourceName, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        value_of(&self.conn, source, key)
     }
 
-    async fn usage(&mut self, source: &SourceName) -> sqlx::Result<Usage> {
-        let mut statement = Statement::new("SELECT keys, bytes FROM connector_usage WHERE source = ?");
-        statement.bind(source.as_str())?;
-        match statement.first(&mut self.conn).await? {
-            Some(row) => Ok(Usage { keys: int(&row, 0)?, bytes: int(&row, 1)? }),
-            None => Ok(Usage { keys: 0, bytes: 0 }),
-        }
+    fn usage(&self, source: &SourceName) -> rusqlite::Result<Usage> {
+        let text = "SELECT keys, bytes FROM connector_usage WHERE source = ?";
+        let read = |row: &Row<'_>| Ok(Usage { keys: row.get(0)?, bytes: row.get(1)? });
+        Ok(first(&self.conn, text, [source.as_str()], read)?.unwrap_or(Usage { keys: 0, bytes: 0 }))
     }
 
-    async fn set_usage(&mut self, source: &SourceName, usage: &Usage) -> sqlx::Result<()> {
-        let mut statement =
-            Statement::new("INSERT OR REPLACE INTO connector_usage (source, keys, bytes) VALUES (?,?,?)");
-        statement.bind(source.as_str())?.bind(usage.keys)?.bind(usage.bytes)?;
-        statement.run(&mut self.conn).await.map(drop)
+    fn set_usage(&self, source: &SourceName, usage: &Usage) -> rusqlite::Result<()> {
+        let text = "INSERT OR REPLACE INTO connector_usage (source, keys, bytes) VALUES (?,?,?)";
+        run(&self.conn, text, params![source.as_str(), usage.keys, usage.bytes]).map(drop)
     }
 }
 
-fn value_of(source: &SourceName, key: &str) -> sqlx::Result<Statement> {
-    let mut statement = Statement::new("SELECT value FROM connector_state WHERE source = ? AND key = ?");
-    statement.bind(source.as_str())?.bind(key)?;
-    Ok(statement)
+fn value_of(conn: &Connection, source: &SourceName, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    let text = "SELECT value FROM connector_state WHERE source = ? AND key = ?";
+    first(conn, text, [source.as_str(), key], |row| row.get(0))
 }
 
 fn over(what: String, limit: &str) -> Failure {
     Failure::never(Code::FAULT_DENIED, what).next(format!("store less, or raise `limits.plugin.{limit}`"))
 }
 
-impl Journal {
-    async fn read_state(&self, source: &SourceName, key: &str) -> sqlx::Result<Option<Vec<u8>>> {
-        let statement = value_of(source, key)?;
-        let mut reader = self.readers.get().await?;
-        statement.first(reader.conn()?).await?.map(|row| row.try_get(0)).transpose()
-    }
-}
-
 impl ConnectorState for Journal {
     fn get(&self, source: &SourceName, key: &str) -> PortResult<Option<Vec<u8>>> {
-        block_on(self.read_state(source, key)).map_err(|cause| error::read_failed(&cause))
+        let (source, key) = (source.clone(), key.to_owned());
+        block_on(self.readers.read(move |conn| value_of(conn, &source, &key)))
     }
 
     fn set(&self, source: &SourceName, key: &str, value: &[u8]) -> PortResult<()> {

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use apex_model::event::{EventState, Tally};
 use apex_model::ids::SourceName;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use rusqlite::{Connection, Row, params};
 
-use crate::sql::{ROWS_MAX, Script, Statement, int};
+use crate::sql::{all, int, run};
 
 /// How much one source's counts change.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +38,6 @@ impl Deltas {
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// How many sources' counts change.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// A new event.
@@ -86,44 +80,29 @@ impl Deltas {
     }
 
     /// Writes them.
-    pub(crate) async fn write(&self, script: &mut Script<'_>) -> sqlx::Result<()> {
-        let deltas: Vec<_> = self.0.iter().collect();
-        for part in deltas.chunks(ROWS_MAX) {
-            script.repeated(ADD_HEAD, "(?,?,?,?,?,?,?,?)", part.len(), ADD_TAIL).await?;
-            for (source, delta) in part {
-                script.bind(source.as_str())?;
-                for number in [
-                    delta.accepted,
-                    delta.duplicate,
-                    delta.done,
-                    delta.unchanged,
-                    delta.superseded,
-                    delta.dead,
-                    delta.in_flight,
-                ] {
-                    script.bind(number)?;
-                }
-            }
+    pub(crate) fn write(&self, conn: &Connection) -> rusqlite::Result<()> {
+        for (source, delta) in &self.0 {
+            let Delta { accepted, duplicate, done, unchanged, superseded, dead, in_flight } = delta;
+            let name = source.as_str();
+            run(conn, ADD, params![name, accepted, duplicate, done, unchanged, superseded, dead, in_flight])?;
         }
         Ok(())
     }
 }
 
-const ADD_HEAD: &str =
-    "INSERT INTO tally (source, accepted, duplicate, done, unchanged, superseded, dead, in_flight) VALUES ";
-const ADD_TAIL: &str = " ON CONFLICT (source) DO UPDATE SET accepted = accepted + excluded.accepted, \
+const ADD: &str = "INSERT INTO tally (source, accepted, duplicate, done, unchanged, superseded, dead, in_flight) \
+    VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (source) DO UPDATE SET accepted = accepted + excluded.accepted, \
     duplicate = duplicate + excluded.duplicate, done = done + excluded.done, unchanged = unchanged + excluded.unchanged, \
     superseded = superseded + excluded.superseded, dead = dead + excluded.dead, in_flight = in_flight + excluded.in_flight";
 
 /// Reads all counts in one statement, hence at one moment.
-pub(crate) async fn read(conn: &mut SqliteConnection) -> sqlx::Result<Vec<(SourceName, Tally)>> {
+pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Vec<(SourceName, Tally)>> {
     let text =
         "SELECT source, accepted, duplicate, done, unchanged, superseded, dead, in_flight FROM tally ORDER BY source";
-    let rows = Statement::new(text).fetch(conn).await?;
-    rows.iter().map(tally).filter_map(Result::transpose).collect()
+    Ok(all(conn, text, [], tally)?.into_iter().flatten().collect())
 }
 
-fn tally(row: &SqliteRow) -> sqlx::Result<Option<(SourceName, Tally)>> {
+fn tally(row: &Row<'_>) -> rusqlite::Result<Option<(SourceName, Tally)>> {
     let number = |column| int(row, column).map(|value| u64::try_from(value).unwrap_or(0));
     let tally = Tally {
         accepted: number(1)?,
@@ -134,5 +113,5 @@ fn tally(row: &SqliteRow) -> sqlx::Result<Option<(SourceName, Tally)>> {
         dead: number(6)?,
         in_flight: number(7)?,
     };
-    Ok(SourceName::parse(row.try_get(0)?).map(|source| (source, tally)))
+    Ok(SourceName::parse(row.get_ref(0)?.as_str()?).map(|source| (source, tally)))
 }

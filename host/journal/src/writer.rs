@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use apex_config::limits::{JournalLimits, PluginLimits};
 use apex_model::failure::PortResult;
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::Connection;
 
-use crate::block::block_on;
+use crate::checkpoint::Checkpoints;
 use crate::clock::Clock;
 use crate::command::{Job, Outcome};
 use crate::commit::Broken;
@@ -24,7 +23,7 @@ use crate::group::Group;
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::ready::Ready;
-use crate::sql::Statement;
+use crate::sql;
 use crate::work::WorkIndex;
 
 /// How long the thread sleeps without work: then it looks for windows to prune.
@@ -45,7 +44,7 @@ pub(crate) struct Shared {
 
 /// See the module.
 pub(crate) struct Writer {
-    pub(crate) conn: SqliteConnection,
+    pub(crate) conn: Connection,
     pub(crate) file: OpenFile,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
@@ -54,6 +53,7 @@ pub(crate) struct Writer {
     pub(crate) dedupe: Dedupe,
     pub(crate) work: WorkIndex,
     pub(crate) pruner: Pruner,
+    pub(crate) checkpoints: Checkpoints,
     pub(crate) next_position: i64,
     pub(crate) in_transaction: bool,
 }
@@ -75,10 +75,11 @@ impl Writer {
             if taken.ended {
                 break;
             }
-            block_on(self.turn(taken.jobs));
+            self.turn(taken.jobs);
+            self.checkpoints.make_if_due(&self.conn);
         }
-        let checkpoint = block_on(Statement::new("PRAGMA wal_checkpoint(TRUNCATE)").run(&mut self.conn));
-        if let Err(error) = checkpoint.and(block_on(self.conn.close())) {
+        let checkpoint = sql::first(&self.conn, "PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = checkpoint.and(self.conn.close().map_err(|(_, error)| error)) {
             tracing::warn!(%error, "the journal was closed without a checkpoint; the next start does it");
         }
     }
@@ -98,7 +99,7 @@ impl Writer {
         until_due.and_then(|ms| u64::try_from(ms).ok()).map_or(patience, |ms| patience.min(Duration::from_millis(ms)))
     }
 
-    async fn turn(&mut self, jobs: Vec<Job>) {
+    fn turn(&mut self, jobs: Vec<Job>) {
         if self.file.is_lost() {
             self.shared.writable.store(false, Ordering::Release);
             for job in jobs {
@@ -113,24 +114,24 @@ impl Writer {
         self.pruner.look(&self.dedupe, self.clock.now_ms());
         if is_idle {
             if !self.shared.writable.load(Ordering::Acquire) {
-                self.probe().await;
+                self.probe();
                 return;
             }
             if !self.dedupe.can_seal() && !self.pruner.is_busy() {
                 return;
             }
         }
-        self.group(jobs).await;
+        self.group(jobs);
     }
 
     /// Makes a group durable and answers it. An operation whose own SQL fails is taken out once, so that its neighbours do not suffer.
-    async fn group(&mut self, mut jobs: Vec<Job>) {
-        let mut result = self.run(&jobs).await;
+    fn group(&mut self, mut jobs: Vec<Job>) {
+        let mut result = self.run(&jobs);
         if let Err(Broken { job: Some(culprit), cause }) = &result {
             let failure = error::write_failed(cause);
             tracing::warn!(error = %cause, "an operation of a journal group failed");
             jobs.remove(*culprit).answer(Err(failure));
-            result = self.run(&jobs).await;
+            result = self.run(&jobs);
         }
         match result {
             Ok(outcomes) => {
@@ -148,17 +149,18 @@ impl Writer {
         }
     }
 
-    async fn run(&mut self, jobs: &[Job]) -> Result<Vec<PortResult<Outcome>>, Broken> {
+    fn run(&mut self, jobs: &[Job]) -> Result<Vec<PortResult<Outcome>>, Broken> {
         let first_position = self.next_position;
         let mut group = Group::default();
-        match self.attempt(jobs, &mut group).await {
+        match self.attempt(jobs, &mut group) {
             Ok(outcomes) => {
                 self.settle(&group);
+                self.checkpoints.count(&group);
                 Ok(outcomes)
             }
             Err(broken) => {
                 // SQLite may have rolled back by itself: then this fails, and nothing is left to undo.
-                let _ = Statement::new("ROLLBACK").run(&mut self.conn).await;
+                let _ = sql::run(&self.conn, "ROLLBACK", []);
                 self.in_transaction = false;
                 self.next_position = first_position;
                 self.dedupe.rollback();
@@ -170,14 +172,9 @@ impl Writer {
     }
 
     /// Finds out whether a disk that failed takes rows again.
-    async fn probe(&mut self) {
-        let text = "INSERT OR REPLACE INTO probe VALUES (1, zeroblob(?))";
-        let mut write = Statement::new(text);
-        let written = match write.bind(PROBE_BYTES) {
-            Ok(_) => write.run(&mut self.conn).await,
-            Err(error) => Err(error),
-        };
-        let cleared = Statement::new("DELETE FROM probe").run(&mut self.conn).await;
+    fn probe(&mut self) {
+        let written = sql::run(&self.conn, "INSERT OR REPLACE INTO probe VALUES (1, zeroblob(?))", [PROBE_BYTES]);
+        let cleared = sql::run(&self.conn, "DELETE FROM probe", []);
         if written.and(cleared).is_ok() {
             tracing::info!("the journal can be written again");
             self.shared.writable.store(true, Ordering::Release);

@@ -26,11 +26,8 @@ fn shuffled(seed: u64) -> Vec<String> {
 
 fn count(kit: &Kit, table: &str) -> i64 {
     let file = kit.dir.path().join(crate::schema::FILE);
-    crate::block::block_on(async {
-        let mut conn = crate::schema::open_reader(&file).await.unwrap();
-        let row = crate::sql::Statement::new(&format!("SELECT count(*) FROM {table}")).first(&mut conn).await.unwrap();
-        crate::sql::int(&row.unwrap(), 0).unwrap()
-    })
+    let conn = crate::schema::open_reader(&file).unwrap();
+    conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
 #[test]
