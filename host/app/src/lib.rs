@@ -59,10 +59,16 @@ fn not_a_command(error: &clap::Error) -> Exit {
     }
 }
 
+/// Threads that answer requests: one processor is left to those of guests and journal, which every delivery needs as well.
+/// With as many threads as processors, two processors took a fifth less of deliveries.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1))
+}
+
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     // A second call is refused and harmless.
     let _installed_once = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     let exit = runtime.block_on(commands::run(cli));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     exit

@@ -25,14 +25,28 @@ impl Drop for Watch {
     }
 }
 
-/// Starts watching; none if there is no configuration file.
-pub fn watch(global: &Global, host: &Host) -> Option<Watch> {
-    let file = config_file(global)?;
-    Some(Watch(tokio::spawn(look(file, host.reconfigurer()))))
+/// A configuration file as it was when it was read.
+#[derive(Debug)]
+pub struct Seen {
+    file: PathBuf,
+    stamp: Option<Stamp>,
 }
 
-async fn look(file: PathBuf, target: Reconfigurer) {
-    let mut seen = stamp(&file);
+impl Seen {
+    /// Looks at the file; none if there is none. Call it before the file is read, so that no change falls in between.
+    pub fn now(global: &Global) -> Option<Self> {
+        let file = config_file(global)?;
+        let stamp = stamp(&file);
+        Some(Self { file, stamp })
+    }
+
+    /// Starts watching for changes since.
+    pub fn watch(self, host: &Host) -> Watch {
+        Watch(tokio::spawn(look(self, host.reconfigurer())))
+    }
+}
+
+async fn look(Seen { file, stamp: mut seen }: Seen, target: Reconfigurer) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;
@@ -57,8 +71,10 @@ async fn look(file: PathBuf, target: Reconfigurer) {
     }
 }
 
+type Stamp = (std::time::SystemTime, u64);
+
 /// Time and size: what tells a change.
-fn stamp(file: &Path) -> Option<(std::time::SystemTime, u64)> {
+fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

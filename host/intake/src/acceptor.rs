@@ -6,7 +6,7 @@
 //!      ^------------- refused, challenge <-- stored
 //! ```
 //!
-//! The row goes from the guest thread straight to the journal; one message comes back. Must not know HTTP.
+//! The row goes from the guest thread straight to the journal; one message comes back (`answers.rs`). Must not know HTTP.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use apex_model::ports::{Inbox, WebhookVerifier};
 use apex_model::{Code, Failure};
 use tokio::sync::oneshot;
 
+use crate::answers::Answers;
 use crate::body::{Room, Share};
 use crate::sources::SourceEntry;
 
@@ -43,12 +44,14 @@ pub(crate) struct WebhookAcceptor {
     verifier: Arc<dyn WebhookVerifier>,
     inbox: Arc<dyn Inbox>,
     room: Room,
+    answers: Answers,
 }
 
 impl WebhookAcceptor {
-    /// An acceptor that verifies with one port and stores through the other, with room for deliveries on their way.
+    /// An acceptor that verifies with one port and stores through the other, with room for deliveries on their way. Call it
+    /// on a runtime.
     pub(crate) fn new(verifier: Arc<dyn WebhookVerifier>, inbox: Arc<dyn Inbox>, room: Room) -> Self {
-        Self { verifier, inbox, room }
+        Self { verifier, inbox, room, answers: Answers::start() }
     }
 
     /// The room: a body needs a share of it before it is read.
@@ -65,7 +68,7 @@ impl WebhookAcceptor {
         share: Option<Share>,
     ) -> oneshot::Receiver<Delivered> {
         let (answer, answered) = oneshot::channel();
-        let inbox = Arc::clone(&self.inbox);
+        let (inbox, answers) = (Arc::clone(&self.inbox), self.answers.clone());
         self.verifier.verify(
             delivery,
             Box::new(move |judged| {
@@ -75,22 +78,21 @@ impl WebhookAcceptor {
                     Ok(Judgement::Accepted(verified)) => {
                         let path = source.path(&verified.acceptance().event_key);
                         let (event, reply) = NewEvent::from_webhook(verified, path, source.priority);
-                        return store(inbox.as_ref(), event, reply, answer);
+                        return store(inbox.as_ref(), event, reply, move |stored| answers.send(answer, stored));
                     }
                     Ok(Judgement::Challenge(reply)) => Delivered::Challenge(reply),
                     Ok(Judgement::Ignored(reply)) => Delivered::Ignored(reply),
                     Ok(Judgement::Rejected(rejection)) => Delivered::Rejected(rejection),
                     Err(failure) => Delivered::NotVerified(failure),
                 };
-                // Nobody waits any more if the sender went away or the time was up.
-                let _ = answer.send(refused);
+                answers.send(answer, refused);
             }),
         );
         answered
     }
 }
 
-fn store(inbox: &dyn Inbox, event: NewEvent, reply: Option<Reply>, answer: oneshot::Sender<Delivered>) {
+fn store(inbox: &dyn Inbox, event: NewEvent, reply: Option<Reply>, answer: impl FnOnce(Delivered) + Send + 'static) {
     inbox.append(
         event,
         Box::new(move |appended| {
@@ -98,7 +100,7 @@ fn store(inbox: &dyn Inbox, event: NewEvent, reply: Option<Reply>, answer: onesh
                 Ok(appended) => Delivered::Stored(appended, reply),
                 Err(failure) => Delivered::NotStored(failure),
             };
-            let _ = answer.send(stored);
+            answer(stored);
         }),
     );
 }

@@ -10,6 +10,7 @@ pub mod metrics;
 mod accept_loop;
 mod acceptor;
 mod answer;
+mod answers;
 mod body;
 mod connection;
 mod flat;

@@ -18,6 +18,8 @@ use crate::window::{self, Rows, SealedWindow};
 
 /// Buckets written with one group: 80 KB, under a millisecond.
 const STEP_BUCKETS: usize = 16;
+/// Keys for which room is made at once; untouched room costs no memory.
+const ROOM_MAX: usize = 1 << 20;
 /// The share of the dedup time after which a window is sealed though it is not full, so that a quiet host prunes, too.
 const WINDOWS_PER_PERIOD: i64 = 10;
 
@@ -35,11 +37,18 @@ pub(crate) struct Dedupe {
 }
 
 /// The window that new keys go to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Open {
     keys: HashMap<EventId, i64>,
     first_position: i64,
     since_ms: i64,
+}
+
+impl Open {
+    /// With room for all its keys: growing by copying would hold everybody up for 20 ms.
+    fn new(first_position: i64, window_rows: usize) -> Self {
+        Self { keys: HashMap::with_capacity(window_rows.min(ROOM_MAX)), first_position, since_ms: 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -69,13 +78,14 @@ impl Dedupe {
     /// Nothing seen yet; windows of this many rows, a repeat known for this long.
     pub(crate) fn new(window_rows: u32, period_ms: i64, sealed: Vec<SealedWindow>, first_position: i64) -> Self {
         let next_number = sealed.iter().map(|window| window.number + 1).max().unwrap_or(1);
+        let window_rows = usize::try_from(window_rows).unwrap_or(usize::MAX).max(1);
         Self {
-            open: Open { first_position, ..Open::default() },
+            open: Open::new(first_position, window_rows),
             staged: Vec::new(),
             sealing: VecDeque::new(),
             sealed,
             next_number,
-            window_rows: usize::try_from(window_rows).unwrap_or(usize::MAX).max(1),
+            window_rows,
             period_ms,
             step: None,
         }
@@ -155,7 +165,7 @@ impl Dedupe {
 
     fn roll(&mut self, end_position: i64) {
         let first_position = self.open.first_position;
-        let open = std::mem::replace(&mut self.open, Open { first_position: end_position, ..Open::default() });
+        let open = std::mem::replace(&mut self.open, Open::new(end_position, self.window_rows));
         let keys = Arc::new(open.keys);
         let shared = Arc::clone(&keys);
         // Sorting a window takes tens of milliseconds, for which no delivery should wait.

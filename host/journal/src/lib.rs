@@ -24,6 +24,7 @@ mod finish;
 mod group;
 mod mask;
 mod open;
+mod pressure;
 mod prune;
 mod queue;
 mod read;
@@ -59,6 +60,7 @@ use crate::command::{Job, Op, Outcome, Reply};
 pub use crate::error::JournalError;
 use crate::file::OpenFile;
 use crate::open::Found;
+use crate::pressure::{Gauge, Pressure};
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::readers::Readers;
@@ -70,6 +72,7 @@ pub struct Journal {
     shared: Arc<Shared>,
     readers: Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
+    clock: Clock,
 }
 
 impl Journal {
@@ -100,14 +103,16 @@ impl Journal {
         let shared = Arc::new(Shared {
             queue: Queue::new(limits.queue_rows_max),
             ready: Ready::default(),
+            pressure: Pressure::default(),
             writable: AtomicBool::new(true),
         });
         let writer = Writer {
             conn,
             file: open_file,
             shared: Arc::clone(&shared),
-            clock,
+            clock: clock.clone(),
             limits: limits.clone(),
+            gauge: Gauge::default(),
             quota: quota.clone(),
             dedupe,
             work,
@@ -119,7 +124,7 @@ impl Journal {
         let readers = Readers::start(&file).map_err(JournalError::Thread)?;
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.work_off());
         let thread = Mutex::new(Some(thread.map_err(JournalError::Thread)?));
-        Ok(Arc::new(Self { shared, readers, thread }))
+        Ok(Arc::new(Self { shared, readers, thread, clock }))
     }
 
     /// Lets nothing more in, makes durable and answers what waits, copies the WAL into the file and ends the thread. Blocks; twice is once.

@@ -20,6 +20,7 @@ use crate::dedupe::Dedupe;
 use crate::error;
 use crate::file::OpenFile;
 use crate::group::Group;
+use crate::pressure::{Gauge, Pressure};
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::ready::Ready;
@@ -39,6 +40,7 @@ const PROBE_BYTES: i64 = 1 << 20;
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) ready: Ready,
+    pub(crate) pressure: Pressure,
     pub(crate) writable: AtomicBool,
 }
 
@@ -54,6 +56,7 @@ pub(crate) struct Writer {
     pub(crate) work: WorkIndex,
     pub(crate) pruner: Pruner,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) gauge: Gauge,
     pub(crate) next_position: i64,
     pub(crate) in_transaction: bool,
 }
@@ -156,6 +159,7 @@ impl Writer {
             Ok(outcomes) => {
                 self.settle(&group);
                 self.checkpoints.count(&group);
+                self.gauge.note(group.rows.len(), &self.shared.pressure, self.clock.now_ms());
                 Ok(outcomes)
             }
             Err(broken) => {

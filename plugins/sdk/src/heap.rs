@@ -1,8 +1,8 @@
 //! The guest's allocator. Every call of a connector gets a fresh instance, so memory is handed out by moving a pointer
 //! and is returned all at once when the instance is dropped. It must not be used where more than one thread runs.
 //!
-//! The first megabyte is part of the module's initial memory: an ordinary call never asks the engine to grow, which is a
-//! system call that keeps calls from scaling over the host's threads. Freed blocks of up to a megabyte are handed out
+//! The first bytes are part of the module's initial memory: a webhook's verification never asks the engine to grow, which
+//! is a system call that keeps calls from scaling over the host's threads; a large parse asks once or a few times. Freed blocks of up to a megabyte are handed out
 //! again, so a long call over many documents does not climb to its memory limit.
 //!
 //! ```text
@@ -17,8 +17,12 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr::{copy_nonoverlapping, null_mut};
 
-/// Bytes of initial memory: one megabyte, which the host keeps resident for a pooled instance.
-const FIRST_BYTES: usize = 1 << 20;
+/// Bytes of initial memory. After each call the host looks which pages of the instance were written: with a megabyte here and
+/// one of stack that took a fifth of a verification.
+const FIRST_BYTES: usize = 256 << 10;
+/// Bytes to grow by at least, so that even a large call grows rarely.
+#[cfg(target_family = "wasm")]
+const GROWTH_BYTES: usize = 1 << 20;
 /// Every block's alignment and the unit of its size; a free block holds a pointer to the next one.
 const UNIT: usize = 16;
 /// Blocks up to this size have a list for each multiple of [`UNIT`].
@@ -94,7 +98,7 @@ impl State {
     #[cfg(target_family = "wasm")]
     fn grow(&mut self, bytes: usize) -> bool {
         const PAGE: usize = 65_536;
-        let pages = bytes.max(FIRST_BYTES).div_ceil(PAGE);
+        let pages = bytes.max(GROWTH_BYTES).div_ceil(PAGE);
         let before = core::arch::wasm32::memory_grow(0, pages);
         if before == usize::MAX {
             return false;

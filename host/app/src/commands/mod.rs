@@ -23,6 +23,7 @@ pub use model::model_dir;
 use crate::cli::{BenchCommand, Cli, Command};
 use crate::exit::Exit;
 use crate::output::{Printer, write_out};
+use crate::reload::Seen;
 use crate::settings::load;
 use crate::telemetry;
 
@@ -35,13 +36,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         write_out(&String::from_utf8_lossy(&script));
         return Ok(Exit::Done);
     }
+    let seen = Seen::now(&global);
     let settings = load(&global);
     let log = settings.as_ref().map(|settings| settings.log.clone()).unwrap_or_default();
     telemetry::init(&log, &global, !matches!(command, Command::Serve))?;
     let printer = Printer::new(global.json);
     match command {
         Command::Demo(args) => demo::run(&global, printer, args).await,
-        Command::Serve => serve::run(&global, settings?).await,
+        Command::Serve => serve::run(&global, settings?, seen).await,
         Command::Check => check::run(&global, printer, settings?).await,
         Command::Ingest(args) => ingest::run(&global, printer, args).await,
         Command::Search(args) => search::run(&global, printer, args).await,

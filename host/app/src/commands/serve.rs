@@ -7,11 +7,12 @@ use tracing::{info, warn};
 use crate::cli::Global;
 use crate::exit::Exit;
 use crate::host::{Host, HostOptions, Work};
-use crate::reload;
+use crate::reload::Seen;
 use crate::settings::cache_dir;
 
-/// Runs until SIGTERM or Ctrl-C, then drains; a second signal stops at once.
-pub async fn run(global: &Global, settings: Settings) -> anyhow::Result<Exit> {
+/// Runs until SIGTERM or Ctrl-C, then drains; a second signal stops at once. `seen` is the configuration file as it was
+/// before the settings were read from it.
+pub async fn run(global: &Global, settings: Settings, seen: Option<Seen>) -> anyhow::Result<Exit> {
     let options = HostOptions {
         data: global.data.clone(),
         plugins: global.plugins.clone(),
@@ -24,7 +25,7 @@ pub async fn run(global: &Global, settings: Settings) -> anyhow::Result<Exit> {
     if let Some(at) = host.addresses() {
         info!(webhooks = %at.intake, api = %at.api, metrics = %at.metrics, "serving");
     }
-    let watch = reload::watch(global, &host);
+    let watch = seen.map(|seen| seen.watch(&host));
     until_asked_to_stop().await?;
     drop(watch);
     info!("draining; a second signal stops at once");

@@ -13,6 +13,9 @@ use super::{BuildError, BuildSettings, Progress};
 
 /// A cold build that compiles the standard library too takes about a minute on two cores.
 const CARGO_WITHIN: Duration = Duration::from_mins(30);
+/// A guest's stack for what it keeps in memory; the linker's default is four times this. Small, because after each call the
+/// host looks which pages of an instance were written. A guest that needs more traps and costs one call.
+const STACK: &str = "-Clink-arg=-zstack-size=262144";
 /// Flags meant for the build of the host itself, which cargo would hand on to the guests.
 const NOT_FOR_GUESTS: [&str; 4] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"];
 
@@ -41,6 +44,7 @@ pub(super) fn compile(
     for name in NOT_FOR_GUESTS {
         cargo.env_remove(name);
     }
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", STACK);
     toolchain.prepare(&mut cargo);
     let mut begun = |line: &str| {
         if let Some(name) = line.trim_start().strip_prefix("Compiling ") {
