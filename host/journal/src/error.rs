@@ -88,6 +88,12 @@ pub(crate) fn read_failed(cause: &rusqlite::Error) -> Failure {
         .next("check the disk that holds the data directory; `apex doctor` tells more")
 }
 
+/// Too many wait for the readers.
+pub(crate) fn readers_busy() -> Failure {
+    Failure::backoff(Code::JOURNAL_READ, "too many questions wait for the journal's readers")
+        .next("check the disk that holds the data directory; `apex doctor` tells more")
+}
+
 /// Too much waits for the writer.
 pub(crate) fn full() -> Failure {
     Failure::backoff(Code::JOURNAL_FULL, "too many rows wait for the journal's writer")

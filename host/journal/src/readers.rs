@@ -1,8 +1,8 @@
 //! The threads that read: each has a connection of its own, opened when it is first needed. Works for callers on any executor and on
 //! plain threads.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -15,19 +15,21 @@ use crate::schema;
 
 /// Threads: reading is short, and each has a page cache of its own.
 const READERS: usize = 2;
+/// Questions that may wait. Whoever asks waits for the answer, so this many means a stuck disk.
+const QUESTIONS_MAX: usize = 4_096;
 
 type Question = Box<dyn FnOnce(rusqlite::Result<&Connection>) + Send>;
 
 /// See the module.
 pub(crate) struct Readers {
-    questions: Mutex<Option<Sender<Question>>>,
+    questions: Mutex<Option<SyncSender<Question>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
     /// Starts readers of this file.
     pub(crate) fn start(file: &Path) -> std::io::Result<Self> {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = sync_channel(QUESTIONS_MAX);
         let receiver = Arc::new(Mutex::new(receiver));
         let start = |_| {
             let (file, receiver) = (file.to_owned(), Arc::clone(&receiver));
@@ -49,7 +51,10 @@ impl Readers {
             let _ = answer.send(conn.and_then(read));
         });
         let sender = self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        sender.ok_or_else(error::closed)?.send(question).map_err(|_| error::closed())?;
+        sender.ok_or_else(error::closed)?.try_send(question).map_err(|unsent| match unsent {
+            TrySendError::Full(_) => error::readers_busy(),
+            TrySendError::Disconnected(_) => error::closed(),
+        })?;
         answered.await.map_err(|_| error::closed())?.map_err(|cause| error::read_failed(&cause))
     }
 
@@ -65,7 +70,7 @@ impl Readers {
     }
 }
 
-fn answer(file: &PathBuf, questions: &Mutex<Receiver<Question>>) {
+fn answer(file: &Path, questions: &Mutex<Receiver<Question>>) {
     let mut open: Option<Connection> = None;
     loop {
         // The lock is held while waiting: one reader waits for the next question, the other for the lock.
