@@ -29,7 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("wasmtime", &["apex-plugin"]),
     ("wit-component", &["apex-plugin"]),
-    ("sqlx", &["apex-journal", "apex-stores"]),
+    ("sqlx", &["apex-stores"]),
+    ("rusqlite", &["apex-journal"]),
     ("candle-core", &["apex-pipeline"]),
     ("tokenizers", &["apex-pipeline"]),
     ("clap", &["apex", "samsara-feed"]),

@@ -1,4 +1,4 @@
-//! Waits for a future on a plain OS thread: the writer's and the guests'. Needs no runtime; must not be called on a runtime's worker for long.
+//! Waits for a future on a plain OS thread: a guest's. Needs no runtime; must not be called on a runtime's worker for long.
 
 use std::future::Future;
 use std::pin::pin;

@@ -72,7 +72,6 @@ pub struct Journal {
     shared: Arc<Shared>,
     readers: Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
-    clock: Clock,
 }
 
 impl Journal {
@@ -110,7 +109,7 @@ impl Journal {
             conn,
             file: open_file,
             shared: Arc::clone(&shared),
-            clock: clock.clone(),
+            clock,
             limits: limits.clone(),
             gauge: Gauge::default(),
             quota: quota.clone(),
@@ -124,7 +123,7 @@ impl Journal {
         let readers = Readers::start(&file).map_err(JournalError::Thread)?;
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.work_off());
         let thread = Mutex::new(Some(thread.map_err(JournalError::Thread)?));
-        Ok(Arc::new(Self { shared, readers, thread, clock }))
+        Ok(Arc::new(Self { shared, readers, thread }))
     }
 
     /// Lets nothing more in, makes durable and answers what waits, copies the WAL into the file and ends the thread. Blocks; twice is once.

@@ -47,7 +47,10 @@ impl Readers {
     {
         let (answer, answered) = oneshot::channel();
         let question: Question = Box::new(move |conn| {
-            // Whoever asked may have gone away.
+            if answer.is_closed() {
+                return;
+            }
+            // Whoever asked may have gone away meanwhile.
             let _ = answer.send(conn.and_then(read));
         });
         let sender = self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -159,7 +159,7 @@ impl Writer {
             Ok(outcomes) => {
                 self.settle(&group);
                 self.checkpoints.count(&group);
-                self.gauge.note(group.rows.len(), &self.shared.pressure, self.clock.now_ms());
+                self.gauge.note(group.rows.len(), &self.shared.pressure);
                 Ok(outcomes)
             }
             Err(broken) => {

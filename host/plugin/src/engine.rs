@@ -7,7 +7,7 @@ use std::time::Duration;
 use apex_config::limits::PluginLimits;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-/// Bytes of a linear memory that stay resident between calls: what a guest's allocator uses before it grows.
+/// Bytes of a linear memory that stay resident between calls: a guest's stack, statics and first heap, and some of what a larger call grows by.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 /// Bytes of a table that stay resident between calls: a Rust guest's fits, and saves a system call a table and call.
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;

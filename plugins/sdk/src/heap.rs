@@ -1,7 +1,7 @@
 //! The guest's allocator. Every call of a connector gets a fresh instance, so memory is handed out by moving a pointer
 //! and is returned all at once when the instance is dropped. It must not be used where more than one thread runs.
 //!
-//! The first bytes are part of the module's initial memory: a webhook's verification never asks the engine to grow, which
+//! The first 256 KB are part of the module's initial memory: a webhook's verification never asks the engine to grow, which
 //! is a system call that keeps calls from scaling over the host's threads; a large parse asks once or a few times. Freed blocks of up to a megabyte are handed out
 //! again, so a long call over many documents does not climb to its memory limit.
 //!
