@@ -176,9 +176,13 @@ impl Server {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    /// kill -9.
+    /// kill -9, also to what a tracer started: it would outlive the tracer.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
+            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+            for traced in children.split_whitespace() {
+                let _ = Command::new("kill").args(["-KILL", traced]).status();
+            }
             // It may have ended by itself, which the suite will notice.
             let _ = child.kill();
             let _ = child.wait();
