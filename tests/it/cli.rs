@@ -159,3 +159,33 @@ fn inspect_tells_what_a_component_is_without_running_it() {
     let exports: Vec<&str> = told["exports"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert!(exports.contains(&"webhook") && exports.contains(&"poll") && !exports.contains(&"batch"), "{out}");
 }
+
+#[test]
+fn the_lines_a_waiting_source_asks_for_work_as_they_are_pasted() {
+    let (plugins, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::copy(components().join("samsara.wasm"), plugins.path().join("samsara.wasm")).unwrap();
+    let config = data.path().join("apex.toml");
+    fs::write(&config, "[model]\nkind = \"hashing\"\n").unwrap();
+    let ask = |words: &[&str], token: &str, key: &str| {
+        let mut command = apex();
+        command.env(token, "token").env(key, "a2V5");
+        command.arg("--json").arg("--config").arg(&config).arg("--data").arg(data.path());
+        let (code, out, error) = run(command.arg("--plugins").arg(plugins.path()).args(words));
+        (code, serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{out}{error}")))
+    };
+    let mark = |answer: &Value| {
+        let findings = answer["findings"].as_array().unwrap();
+        findings.iter().find(|it| it["subject"] == "source samsara").unwrap()["mark"].as_str().unwrap().to_owned()
+    };
+    let (code, told) = ask(&["check"], "_", "_");
+    assert_eq!((code, mark(&told).as_str()), (0, "waiting"), "nobody configured it: {told}");
+
+    let (_, shown) = ask(&["source", "show", "samsara"], "_", "_");
+    let lines = shown["reason"].as_str().unwrap().split_once("add to apex.toml:\n").unwrap().1.to_owned();
+    let live = lines.lines().filter(|line| line.starts_with("secrets."));
+    let variables: Vec<&str> = live.filter_map(|line| line.split('"').nth(1)).collect();
+    assert_eq!(variables.len(), 2, "a token and one of the two webhook keys: {lines}");
+    fs::write(&config, format!("[model]\nkind = \"hashing\"\n{lines}\n")).unwrap();
+    let (code, told) = ask(&["check"], variables[0], variables[1]);
+    assert_eq!((code, mark(&told).as_str()), (0, "ok"), "{lines}: {told}");
+}

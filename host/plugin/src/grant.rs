@@ -261,16 +261,18 @@ impl Missing {
         for name in &self.secrets {
             let _ = write!(text, "\n{}", secret_line(source, name));
         }
-        for names in &self.any {
-            let _ = write!(text, "\n# one of these:");
-            for name in names {
-                let _ = write!(text, "\n{}", secret_line(source, name));
-            }
-        }
         if !self.hosts.is_empty() {
             let all = settings.granted_hosts.iter().chain(&self.hosts);
             let quoted: Vec<String> = all.map(|host| format!("\"{host}\"")).collect();
             let _ = write!(text, "\ngrant.hosts = [{}]", quoted.join(", "));
+        }
+        for names in &self.any {
+            // The block works as it is pasted: a secret whose variable nobody set would stop the start.
+            let _ = write!(text, "\n# one of these is enough:");
+            for (number, name) in names.iter().enumerate() {
+                let mark = if number == 0 { "" } else { "# " };
+                let _ = write!(text, "\n{mark}{}", secret_line(source, name));
+            }
         }
         text
     }

@@ -23,19 +23,43 @@ struct Answer {
 
 #[derive(Debug, Serialize)]
 struct Finding {
-    ok: bool,
+    mark: Mark,
     subject: String,
     detail: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Mark {
+    Ok,
+    /// Not in use, and nobody asked for it to be.
+    Waiting,
+    Missing,
+}
+
+impl Mark {
+    fn of(good: bool) -> Self {
+        if good { Self::Ok } else { Self::Missing }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Waiting => "waiting",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// Validates configuration, secrets, grants, plugins and the model; exit 2 if something is missing.
 pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyhow::Result<Exit> {
     let mut findings = Vec::new();
-    let mut add = |ok: bool, subject: String, detail: String| findings.push(Finding { ok, subject, detail });
+    let mut add = |mark: Mark, subject: String, detail: String| findings.push(Finding { mark, subject, detail });
     let mut readable = settings.clone();
     for (name, source) in &settings.sources {
         if let Err(error) = source.resolve_secrets(name) {
-            add(false, format!("source {name}"), error.to_string());
+            add(Mark::Missing, format!("source {name}"), error.to_string());
             readable.sources.remove(name);
         }
     }
@@ -46,10 +70,10 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
     match catalog {
         Ok(catalog) => {
             for plugin in catalog.plugins() {
-                let good = plugin.state != PluginState::Failed;
+                let mark = Mark::of(plugin.state != PluginState::Failed);
                 let detail =
                     plugin.error.unwrap_or_else(|| format!("{} offers {}", plugin.version, plugin.exports.join(", ")));
-                add(good, format!("plugin {}", plugin.name), detail);
+                add(mark, format!("plugin {}", plugin.name), detail);
             }
             let unreadable = |source: &SourceStatus| {
                 settings.sources.contains_key(&source.name) && !readable.sources.contains_key(&source.name)
@@ -57,25 +81,28 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
             for source in catalog.sources().into_iter().filter(|source| !unreadable(source)) {
                 // What nobody configured may wait; what somebody did should work.
                 let wanted = settings.sources.get(&source.name).is_some_and(|wanted| wanted.enabled);
-                let good = source.state != SourceState::Waiting || !wanted;
+                let mark = match source.state {
+                    SourceState::Waiting if wanted => Mark::Missing,
+                    SourceState::Waiting => Mark::Waiting,
+                    _ => Mark::Ok,
+                };
                 let detail = source.reason.map_or_else(|| "ready".to_owned(), |reason| reason.replace('\n', " "));
-                add(good, format!("source {}", source.name), detail);
+                add(mark, format!("source {}", source.name), detail);
             }
         }
-        Err(failure) => add(false, "plugins".to_owned(), failure.to_string()),
+        Err(failure) => add(Mark::Missing, "plugins".to_owned(), failure.to_string()),
     }
     let (ready, detail) = model_state(&settings)?;
-    add(ready, "model".to_owned(), detail);
+    add(Mark::of(ready), "model".to_owned(), detail);
     let server = DataDir::new(&global.data).server()?;
     let detail = server.map_or_else(|| "no server runs".to_owned(), |info| format!("a server runs, API {}", info.api));
-    add(true, format!("data {}", global.data.display()), detail);
+    add(Mark::Ok, format!("data {}", global.data.display()), detail);
 
-    let ok = findings.iter().all(|finding| finding.ok);
+    let ok = findings.iter().all(|finding| finding.mark != Mark::Missing);
     let answer = Answer { config: config_file(global).map(|file| file.display().to_string()), ok, findings };
     printer.answer(&answer, |printer| {
         for finding in &answer.findings {
-            let mark = if finding.ok { "ok     " } else { "missing" };
-            printer.line(&format!("{mark}  {:<24} {}", finding.subject, finding.detail));
+            printer.line(&format!("{:<7}  {:<24} {}", finding.mark.as_str(), finding.subject, finding.detail));
         }
     })?;
     Ok(if ok { Exit::Done } else { Exit::Usage })
