@@ -12,7 +12,7 @@ use apex_intake::metrics::Metrics;
 use apex_intake::{Ports, Server};
 use apex_journal::Journal;
 use apex_model::ports::{Embedder, PluginCatalog as _};
-use apex_model::{Code, Failure, Timestamp};
+use apex_model::{Code, Failure, Pressure, Timestamp};
 use apex_pipeline::{HashEmbedder, MiniLm, MiniLmOptions, Pipeline, TokenCounter};
 use apex_plugin::manifest::Encoding;
 use apex_plugin::{Catalog, CatalogOptions, SourceSettings};
@@ -78,7 +78,7 @@ pub async fn parts(options: &HostOptions) -> anyhow::Result<Parts> {
         handle: tokio::runtime::Handle::current(),
     };
     let catalog = start_catalog(catalog_options).await?;
-    let (embedder, counter) = embedder(&settings)?;
+    let (embedder, counter) = embedder(&settings, journal.pressure())?;
     let pipeline = Pipeline::new(Arc::clone(&embedder), Arc::new(store.clone()), &limits.pipeline, counter)?;
     let poll_parts = PollParts {
         catalog: catalog.clone(),
@@ -131,6 +131,7 @@ impl Parts {
             pipeline: self.pipeline.clone(),
             stores: Participants { relational: Arc::new(self.store.clone()), projections: Vec::new() },
             replies: self.replies.clone(),
+            pressure: self.journal.pressure(),
         };
         let direct = Direct::new(parts, self.settings.limits.direct.clone());
         let (polling, stop) = (Arc::clone(&self.polling), shutdown.clone());
@@ -199,7 +200,7 @@ impl Reconfigurer {
     }
 }
 
-fn embedder(settings: &Settings) -> anyhow::Result<(Arc<dyn Embedder>, TokenCounter)> {
+fn embedder(settings: &Settings, pressure: Pressure) -> anyhow::Result<(Arc<dyn Embedder>, TokenCounter)> {
     match settings.model.kind {
         ModelKind::Hashing => Ok((Arc::new(HashEmbedder), TokenCounter::words())),
         ModelKind::Minilm => {
@@ -207,7 +208,8 @@ fn embedder(settings: &Settings) -> anyhow::Result<(Arc<dyn Embedder>, TokenCoun
             if !dir.join("model.safetensors").is_file() {
                 tracing::warn!(dir = %dir.display(), "the embedding model is not there: events wait until `apex model fetch` was run");
             }
-            let options = MiniLmOptions::new(&dir, settings.limits.pipeline.embed_batch_max);
+            let options =
+                MiniLmOptions { pressure, ..MiniLmOptions::new(&dir, settings.limits.pipeline.embed_batch_max) };
             let model = MiniLm::new(options).map_err(Failure::from)?;
             let counter = model.counter();
             Ok((Arc::new(model), counter))

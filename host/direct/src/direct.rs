@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apex_config::limits::DirectLimits;
+use apex_model::Pressure;
 use apex_model::event::ClaimedEvent;
 use apex_model::failure::PortResult;
 use apex_model::ports::{ConnectorCalls, Cursors, WorkQueue};
@@ -20,6 +21,7 @@ use crate::chance;
 use crate::end;
 use crate::keyed::Keyed;
 use crate::leases::Leases;
+use crate::pace;
 
 /// How long an idle loop goes without looking, in case nobody said that there is something to do.
 const LOOK: Duration = Duration::from_secs(1);
@@ -38,6 +40,8 @@ pub struct Parts {
     pub stores: Participants,
     /// Folder of reply files, one folder a source below it.
     pub replies: PathBuf,
+    /// While it is high, events are taken a few at a time.
+    pub pressure: Pressure,
 }
 
 /// The direct path.
@@ -57,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) keyed: Keyed,
     pub(crate) stop: CancellationToken,
     cursors: Arc<dyn Cursors>,
+    pressure: Pressure,
     leases: Arc<Leases>,
     workers: Semaphore,
 }
@@ -96,6 +101,7 @@ impl Direct {
             keyed: Keyed::default(),
             stop,
             cursors: parts.cursors,
+            pressure: parts.pressure,
             leases: Arc::default(),
             workers: Semaphore::new(usize::try_from(limits.workers).unwrap_or(usize::MAX).max(1)),
             limits,
@@ -129,6 +135,7 @@ async fn feed(shared: &Arc<Shared>, in_hand: &mut JoinSet<()>, in_hand_max: usiz
             continue;
         }
         let room = u32::try_from(in_hand_max - in_hand.len()).unwrap_or(u32::MAX);
+        let Some(room) = pace::allow(&shared.pressure, &shared.stop, room).await else { break };
         match shared.claim(room).await {
             Ok(claimed) if claimed.is_empty() => {
                 failures = 0;

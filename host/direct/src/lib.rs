@@ -19,6 +19,7 @@ mod event;
 mod file;
 mod keyed;
 mod leases;
+mod pace;
 mod poll;
 mod replies;
 

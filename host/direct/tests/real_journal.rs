@@ -53,6 +53,7 @@ impl Real {
             pipeline,
             stores: Participants { relational: store, projections: vec![] },
             replies: std::path::PathBuf::new(),
+            pressure: self.journal.pressure(),
         };
         Direct::new(parts, limits)
     }

@@ -80,7 +80,6 @@ impl WorkQueue for Journal {
         paused: &'a [SourceName],
     ) -> BoxFuture<'a, PortResult<Vec<ClaimedEvent>>> {
         Box::pin(async move {
-            let limit = self.shared.pressure.allow(limit).await;
             match self.ask(Op::Claim { limit, lease, paused: paused.to_vec() }).await? {
                 Outcome::Claimed(claimed) => self.claimed(claimed).await,
                 _ => Err(error::defect("a claim was answered with something else")),

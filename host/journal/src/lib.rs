@@ -21,10 +21,10 @@ mod dedupe;
 mod error;
 mod file;
 mod finish;
+mod gauge;
 mod group;
 mod mask;
 mod open;
-mod pressure;
 mod prune;
 mod queue;
 mod read;
@@ -48,6 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use apex_config::limits::{JournalLimits, PluginLimits};
+use apex_model::Pressure;
 use apex_model::cursor::CursorCommit;
 use apex_model::event::{Appended, NewEvent};
 use apex_model::failure::PortResult;
@@ -59,8 +60,8 @@ use crate::clock::Clock;
 use crate::command::{Job, Op, Outcome, Reply};
 pub use crate::error::JournalError;
 use crate::file::OpenFile;
+use crate::gauge::Gauge;
 use crate::open::Found;
-use crate::pressure::{Gauge, Pressure};
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::readers::Readers;
@@ -72,6 +73,7 @@ pub struct Journal {
     shared: Arc<Shared>,
     readers: Readers,
     thread: Mutex<Option<JoinHandle<()>>>,
+    pressure: Pressure,
 }
 
 impl Journal {
@@ -99,10 +101,10 @@ impl Journal {
         let open_file =
             OpenFile::remember(file.clone()).map_err(|cause| JournalError::File { path: file.clone(), cause })?;
         let Found { dedupe, work, next_position } = found;
+        let pressure = Pressure::default();
         let shared = Arc::new(Shared {
             queue: Queue::new(limits.queue_rows_max),
             ready: Ready::default(),
-            pressure: Pressure::default(),
             writable: AtomicBool::new(true),
         });
         let writer = Writer {
@@ -111,7 +113,7 @@ impl Journal {
             shared: Arc::clone(&shared),
             clock,
             limits: limits.clone(),
-            gauge: Gauge::default(),
+            gauge: Gauge::new(pressure.clone()),
             quota: quota.clone(),
             dedupe,
             work,
@@ -123,7 +125,7 @@ impl Journal {
         let readers = Readers::start(&file).map_err(JournalError::Thread)?;
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.work_off());
         let thread = Mutex::new(Some(thread.map_err(JournalError::Thread)?));
-        Ok(Arc::new(Self { shared, readers, thread }))
+        Ok(Arc::new(Self { shared, readers, thread, pressure }))
     }
 
     /// Lets nothing more in, makes durable and answers what waits, copies the WAL into the file and ends the thread. Blocks; twice is once.
@@ -132,6 +134,11 @@ impl Journal {
         self.readers.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         thread.map_or(Ok(()), |thread| thread.join().map_err(|_| JournalError::WriterDied))
+    }
+
+    /// High while so much comes in that working off should make way.
+    pub fn pressure(&self) -> Pressure {
+        self.pressure.clone()
     }
 
     /// Puts an operation to the writer and waits for its answer.

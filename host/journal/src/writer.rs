@@ -19,8 +19,8 @@ use crate::commit::Broken;
 use crate::dedupe::Dedupe;
 use crate::error;
 use crate::file::OpenFile;
+use crate::gauge::Gauge;
 use crate::group::Group;
-use crate::pressure::{Gauge, Pressure};
 use crate::prune::Pruner;
 use crate::queue::Queue;
 use crate::ready::Ready;
@@ -40,7 +40,6 @@ const PROBE_BYTES: i64 = 1 << 20;
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) ready: Ready,
-    pub(crate) pressure: Pressure,
     pub(crate) writable: AtomicBool,
 }
 
@@ -159,7 +158,7 @@ impl Writer {
             Ok(outcomes) => {
                 self.settle(&group);
                 self.checkpoints.count(&group);
-                self.gauge.note(group.rows.len(), &self.shared.pressure);
+                self.gauge.note(group.rows.len());
                 Ok(outcomes)
             }
             Err(broken) => {

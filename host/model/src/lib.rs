@@ -12,6 +12,7 @@ pub mod failure;
 pub mod ids;
 pub mod plugin;
 pub mod ports;
+pub mod pressure;
 pub mod reading;
 pub mod saga;
 pub mod source;
@@ -20,4 +21,5 @@ pub mod write_set;
 
 pub use code::Code;
 pub use failure::{Failure, Retry};
+pub use pressure::Pressure;
 pub use time::Timestamp;

@@ -4,10 +4,12 @@
 //! ```text
 //! embed() ─ permit ─ bounded queue ─ worker thread ─ tokenizer ─ shortest first ─ bert (own rayon pool) ─ reply
 //! ```
-//! All computing happens at low priority: intake keeps its latency while a backlog is embedded.
+//! All computing happens at low priority, and while much comes in with idle processors only: intake keeps its latency while a
+//! backlog is embedded.
 
 mod bert;
 mod elementwise;
+mod pools;
 mod product;
 mod weights;
 mod worker;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use apex_model::failure::PortResult;
 use apex_model::ports::{BoxFuture, Embedder};
-use apex_model::{Code, Failure};
+use apex_model::{Code, Failure, Pressure};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::token::TokenCounter;
@@ -40,6 +42,8 @@ pub struct MiniLmOptions {
     pub threads: usize,
     /// How long the weights stay in memory after the last call.
     pub unload_after: Duration,
+    /// While it is high, only what processors have left over is computed with.
+    pub pressure: Pressure,
 }
 
 impl MiniLmOptions {
@@ -52,6 +56,7 @@ impl MiniLmOptions {
             queue_calls_max: 64,
             threads: (processors / 2).max(1),
             unload_after: Duration::from_mins(10),
+            pressure: Pressure::default(),
         }
     }
 }

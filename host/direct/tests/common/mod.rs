@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use apex_config::limits::{DirectLimits, PipelineLimits};
 use apex_direct::{Direct, Parts};
-use apex_model::Timestamp;
 use apex_model::document::{Document, Op};
 use apex_model::event::{EventKind, EventOrigin, IngestPath, NewEvent};
 use apex_model::ids::{EventId, SourceName, TraceId};
 use apex_model::ports::{Embedder, RelationalStore};
 use apex_model::source::Priority;
+use apex_model::{Pressure, Timestamp};
 use apex_pipeline::{HashEmbedder, Pipeline, TokenCounter};
 use apex_saga::Participants;
 use apex_stores::EmbeddedStore;
@@ -80,6 +80,7 @@ impl Host {
             pipeline: pipeline.unwrap(),
             stores: Participants { relational, projections: vec![] },
             replies: self.dir.path().join("replies"),
+            pressure: Pressure::default(),
         }
     }
 

@@ -8,10 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::bert::Bert;
+use super::pools::{Pools, lower_priority};
 use super::{MiniLmOptions, ModelError};
 use crate::model_fetch;
 use crate::token::{MODEL_TOKENS_MAX, TokenCounter};
@@ -20,8 +20,6 @@ use crate::token::{MODEL_TOKENS_MAX, TokenCounter};
 const BATCH_TOKENS_MAX: usize = 1_024;
 /// By how many tokens a text counts as shorter for each batch it has waited for.
 const TOKENS_PER_ROUND: usize = 64;
-/// Of 0 to 99; on Linux a niceness of 15: other threads get the processor first, but this one never starves.
-const LOW_PRIORITY: u8 = 10;
 
 type Answer = Result<Vec<Vec<f32>>, ModelError>;
 
@@ -58,7 +56,7 @@ struct Waiting {
 pub struct Worker {
     options: MiniLmOptions,
     counter: TokenCounter,
-    pool: rayon::ThreadPool,
+    pools: Pools,
     model: Option<Bert>,
     open: VecDeque<(u64, Open)>,
     waiting: Vec<Waiting>,
@@ -68,13 +66,10 @@ pub struct Worker {
 impl Worker {
     /// Starts the thread; it ends when the other end of the queue is dropped and all is answered.
     pub fn start(options: MiniLmOptions, counter: TokenCounter, queue: Receiver<Request>) -> Result<(), ModelError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads.max(1))
-            .thread_name(|index| format!("embed-{index}"))
-            .start_handler(|_| lower_priority())
-            .build()
+        let pools = Pools::start(options.threads, options.pressure.clone())
             .map_err(|error| ModelError::Stopped(error.to_string()))?;
-        let worker = Self { options, counter, pool, model: None, open: VecDeque::new(), waiting: Vec::new(), calls: 0 };
+        let worker =
+            Self { options, counter, pools, model: None, open: VecDeque::new(), waiting: Vec::new(), calls: 0 };
         std::thread::Builder::new()
             .name("embed".into())
             .spawn(move || worker.run(&queue))
@@ -122,7 +117,7 @@ impl Worker {
 
     fn encode(&mut self, texts: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
         if self.model.is_none() {
-            self.model = Some(self.pool.install(|| Bert::load(&self.options.dir))?);
+            self.model = Some(self.pools.run(|| Bert::load(&self.options.dir))?);
         }
         let tokenizer = self.counter.tokenizer().ok_or_else(|| {
             let file = self.options.dir.join(model_fetch::TOKENIZER_FILE);
@@ -154,8 +149,7 @@ impl Worker {
         if ids.is_empty() {
             return;
         }
-        let compute =
-            || self.pool.install(|| model.embed(&ids)).map_err(|error| ModelError::Compute(error.to_string()));
+        let compute = || self.pools.run(|| model.embed(&ids)).map_err(|error| ModelError::Compute(error.to_string()));
         match guarded(compute) {
             Ok(vectors) => batch.iter().zip(vectors).for_each(|(text, vector)| self.keep(text, vector)),
             Err(error) => {
@@ -229,16 +223,6 @@ fn shortened(ids: &[u32]) -> Vec<u32> {
     }
 }
 
-/// Makes way for threads that answer requests. A system that does not allow it costs latency, not function.
-fn lower_priority() {
-    let Ok(value) = LOW_PRIORITY.try_into() else {
-        return;
-    };
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Crossplatform(value)) {
-        tracing::debug!(?error, "the embedding threads keep the normal priority");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -284,19 +268,5 @@ mod tests {
         let failed =
             guarded(|| -> Result<(), ModelError> { std::panic::resume_unwind(Box::new("as a library might")) });
         assert!(matches!(failed, Err(ModelError::Compute(_))));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_priority_is_lowered() {
-        std::thread::spawn(|| {
-            lower_priority();
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            // Field 19 of proc_pid_stat(5) is the niceness; the name in field 2 may hold blanks.
-            let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned();
-            assert_eq!(niceness, "15");
-        })
-        .join()
-        .unwrap();
     }
 }
