@@ -208,8 +208,7 @@ fn embedder(settings: &Settings, pressure: Pressure) -> anyhow::Result<(Arc<dyn 
             if !dir.join("model.safetensors").is_file() {
                 tracing::warn!(dir = %dir.display(), "the embedding model is not there: events wait until `apex model fetch` was run");
             }
-            let options =
-                MiniLmOptions { pressure, ..MiniLmOptions::new(&dir, settings.limits.pipeline.embed_batch_max) };
+            let options = MiniLmOptions::new(&dir, settings.limits.pipeline.embed_batch_max, pressure);
             let model = MiniLm::new(options).map_err(Failure::from)?;
             let counter = model.counter();
             Ok((Arc::new(model), counter))

@@ -320,3 +320,16 @@ async fn a_dead_letter_always_has_a_next_step() {
     assert!(step.contains(&format!("apex dead-letter replay {id}")), "{step}");
     host.stop().await;
 }
+
+#[tokio::test]
+async fn while_accepting_goes_first_few_events_are_claimed_at_once() {
+    let mut host = Host::new().await;
+    host.pressure.raise(Duration::from_hours(1));
+    let ids: Vec<EventId> = (0..6).map(|n| host.documents(&n.to_string(), &[document(&n.to_string(), "x")])).collect();
+    host.start();
+    for id in ids {
+        ended(&host, id).await;
+    }
+    assert_eq!(host.journal.state().claimed_most, 4);
+    host.stop().await;
+}

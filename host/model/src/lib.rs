@@ -1,4 +1,4 @@
-//! The nouns of Apex Host, pure functions over them, and the ports (traits) through which its parts meet.
+//! The nouns of Apex Host, pure functions over them, the ports (traits) through which its parts meet, and the one signal they share (`pressure`).
 //!
 //! Knows no runtime, no database, no sandbox and no network: everything here can be tested without starting anything.
 //! **Invariant:** the `dyn` seams of the host are the traits in [`ports`] and nothing else.

@@ -23,13 +23,21 @@ impl Default for Pressure {
 impl Pressure {
     /// It is high from now on for so long, unless it is raised again; never shortens what was said before.
     pub fn raise(&self, lasting: Duration) {
-        let until = self.0.since.elapsed().saturating_add(lasting);
+        self.raise_at(self.0.since.elapsed(), lasting);
+    }
+
+    fn raise_at(&self, now: Duration, lasting: Duration) {
+        let until = now.saturating_add(lasting);
         self.0.high_until_ms.fetch_max(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
     }
 
     /// Whether accepting goes first now.
     pub fn is_high(&self) -> bool {
-        self.0.since.elapsed() < Duration::from_millis(self.0.high_until_ms.load(Ordering::Acquire))
+        self.is_high_at(self.0.since.elapsed())
+    }
+
+    fn is_high_at(&self, now: Duration) -> bool {
+        now < Duration::from_millis(self.0.high_until_ms.load(Ordering::Acquire))
     }
 }
 
@@ -41,11 +49,12 @@ mod tests {
     fn it_is_high_once_raised_and_passes() {
         let pressure = Pressure::default();
         assert!(!pressure.is_high());
-        pressure.raise(Duration::ZERO);
-        assert!(!pressure.is_high(), "no time at all is over at once");
-        let clone = pressure.clone();
-        clone.raise(Duration::from_hours(1));
-        pressure.raise(Duration::from_millis(1));
-        assert!(pressure.is_high(), "raised by a clone, and not shortened");
+        let ms = Duration::from_millis;
+        pressure.clone().raise_at(ms(1_000), ms(500));
+        pressure.raise_at(ms(1_100), ms(10));
+        assert!(pressure.is_high_at(ms(1_499)), "raised by a clone, and not shortened");
+        assert!(!pressure.is_high_at(ms(1_500)));
+        pressure.raise(Duration::from_hours(1));
+        assert!(pressure.is_high());
     }
 }

@@ -2,10 +2,10 @@
 //! wait together, and lets go of the weights when nobody asked for a while.
 //!
 //! ```text
-//! embed() ─ permit ─ bounded queue ─ worker thread ─ tokenizer ─ shortest first ─ bert (own rayon pool) ─ reply
+//! embed() ─ permit ─ bounded queue ─ worker thread ─ tokenizer ─ shortest first ─ bert (own rayon pools) ─ reply
 //! ```
-//! All computing happens at low priority, and while much comes in with idle processors only: intake keeps its latency while a
-//! backlog is embedded.
+//! All of it happens at low priority; while much comes in, all but short texts is computed with what processors have left
+//! over (`pools.rs`): intake keeps its latency while a backlog is embedded.
 
 mod bert;
 mod elementwise;
@@ -38,17 +38,17 @@ pub struct MiniLmOptions {
     pub batch_texts_max: usize,
     /// Calls that may wait for the worker; more wait for their turn in the queue.
     pub queue_calls_max: usize,
-    /// Threads that compute, all at low priority.
+    /// Threads of each of the two pools that compute.
     pub threads: usize,
     /// How long the weights stay in memory after the last call.
     pub unload_after: Duration,
-    /// While it is high, only what processors have left over is computed with.
+    /// While it is high, long texts get only what processors have left over.
     pub pressure: Pressure,
 }
 
 impl MiniLmOptions {
     /// Half of the processors, 64 waiting calls, ten minutes.
-    pub fn new(dir: &Path, batch_texts_max: usize) -> Self {
+    pub fn new(dir: &Path, batch_texts_max: usize, pressure: Pressure) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             dir: dir.to_owned(),
@@ -56,7 +56,7 @@ impl MiniLmOptions {
             queue_calls_max: 64,
             threads: (processors / 2).max(1),
             unload_after: Duration::from_mins(10),
-            pressure: Pressure::default(),
+            pressure,
         }
     }
 }

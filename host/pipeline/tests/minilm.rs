@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use apex_model::Code;
 use apex_model::ports::Embedder;
+use apex_model::{Code, Pressure};
 use apex_pipeline::{MiniLm, MiniLmOptions, model_fetch};
 
 /// The model's directory below the cache root.
@@ -30,7 +30,7 @@ fn model_dir() -> PathBuf {
 }
 
 fn embedder() -> MiniLm {
-    MiniLm::new(MiniLmOptions::new(&model_dir(), 16)).unwrap()
+    MiniLm::new(MiniLmOptions::new(&model_dir(), 16, Pressure::default())).unwrap()
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -90,7 +90,7 @@ async fn a_vector_does_not_depend_on_the_batch_it_was_made_in() {
 
 #[tokio::test]
 async fn more_calls_than_places_wait_their_turn() {
-    let options = MiniLmOptions { queue_calls_max: 2, ..MiniLmOptions::new(&model_dir(), 4) };
+    let options = MiniLmOptions { queue_calls_max: 2, ..MiniLmOptions::new(&model_dir(), 4, Pressure::default()) };
     let embedder = Arc::new(MiniLm::new(options).unwrap());
     let calls: Vec<_> = (0..20)
         .map(|n| {
@@ -105,7 +105,8 @@ async fn more_calls_than_places_wait_their_turn() {
 
 #[tokio::test]
 async fn weights_come_back_after_they_were_let_go() {
-    let options = MiniLmOptions { unload_after: Duration::ZERO, ..MiniLmOptions::new(&model_dir(), 4) };
+    let options =
+        MiniLmOptions { unload_after: Duration::ZERO, ..MiniLmOptions::new(&model_dir(), 4, Pressure::default()) };
     let embedder = MiniLm::new(options).unwrap();
     let first = embedder.embed(vec!["a pallet".into()]).await.unwrap();
     assert_eq!(embedder.embed(vec!["a pallet".into()]).await.unwrap(), first);
@@ -114,7 +115,7 @@ async fn weights_come_back_after_they_were_let_go() {
 #[tokio::test]
 async fn missing_and_damaged_files_wait_for_a_person() {
     let dir = tempfile::tempdir().unwrap();
-    let embedder = MiniLm::new(MiniLmOptions::new(dir.path(), 4)).unwrap();
+    let embedder = MiniLm::new(MiniLmOptions::new(dir.path(), 4, Pressure::default())).unwrap();
     let missing = embedder.embed(vec!["x".into()]).await.unwrap_err();
     assert_eq!((missing.code, missing.next_step.as_str()), (Code::MODEL_MISSING, "run `apex model fetch`"));
 
@@ -150,7 +151,7 @@ fn a_damaged_file_is_replaced_and_two_fetches_do_not_disturb_each_other() {
 
 #[tokio::test]
 async fn calls_that_nobody_waits_for_hold_up_nobody() {
-    let options = MiniLmOptions { queue_calls_max: 4, ..MiniLmOptions::new(&model_dir(), 4) };
+    let options = MiniLmOptions { queue_calls_max: 4, ..MiniLmOptions::new(&model_dir(), 4, Pressure::default()) };
     let embedder = Arc::new(MiniLm::new(options).unwrap());
     for n in 0..40 {
         let long = vec![format!("cancelled {n} {}", "and again the truck is late ".repeat(40)); 50];

@@ -50,6 +50,8 @@ const PAUSED: [Kind; 4] = [
     Kind { name: "ordered ids, open loop", ids: Ids::Ordered, part: Some(1) },
     Kind { name: "random ids, open loop", ids: Ids::Random, part: Some(1) },
 ];
+/// What makes the backlog.
+const FILL: Kind = Kind { name: "filling", ids: Ids::Ordered, part: None };
 /// A backlog is worked off meanwhile.
 const WORKING: [Kind; 3] = [
     Kind { name: "ordered ids, open loop, processing on", ids: Ids::Ordered, part: Some(1) },
@@ -153,7 +155,10 @@ async fn paused(
     let unique_accepted = runs.iter().flatten().map(|run| run.unique_accepted).sum();
     let series = PAUSED.iter().zip(&runs).map(|(kind, runs)| series_of(kind.name, runs)).collect();
     let journal_rows = tally.accepted - tally.duplicate;
-    Ok((series_of(BARE.name, &bare_runs), Part { series, unique_accepted, journal_rows, worked_off: 0 }))
+    Ok((
+        series_of(BARE.name, &bare_runs),
+        Part { series, unique_accepted, journal_rows, worked_off: worked_off(&tally) },
+    ))
 }
 
 /// Accepting while a backlog is worked off, the model loaded before.
@@ -167,7 +172,7 @@ async fn with_processing(
     let to = host.addresses().context("the host has listeners")?.intake;
     let bar = printer.bar("measuring with processing on", u64::from(args.rounds) * WORKING.len() as u64);
     let mut numbers = Numbers::default();
-    let backlog = Load { duration: FILLING, ..load(args, &BARE, to, numbers.next()) };
+    let backlog = Load { duration: FILLING, ..load(args, &FILL, to, numbers.next()) };
     let mut unique_accepted = load::run(backlog).await?.unique_accepted;
     let before = first_done(&host).await?;
     let mut runs: Vec<Vec<Run>> = WORKING.iter().map(|_| Vec::new()).collect();

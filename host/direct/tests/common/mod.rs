@@ -32,6 +32,7 @@ pub struct Host {
     pub stop: CancellationToken,
     pub limits: DirectLimits,
     pub embedder: Arc<dyn Embedder>,
+    pub pressure: Pressure,
     running: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -62,6 +63,7 @@ impl Host {
             stop: CancellationToken::new(),
             limits: limits(),
             embedder: Arc::new(HashEmbedder),
+            pressure: Pressure::default(),
             running: None,
         }
     }
@@ -80,7 +82,7 @@ impl Host {
             pipeline: pipeline.unwrap(),
             stores: Participants { relational, projections: vec![] },
             replies: self.dir.path().join("replies"),
-            pressure: Pressure::default(),
+            pressure: self.pressure.clone(),
         }
     }
 

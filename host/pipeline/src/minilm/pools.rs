@@ -1,7 +1,6 @@
-//! The threads that compute: a few at low priority, and as many that only take what processors have left over, for while
+//! The threads that compute: a few at low priority, and as many that get only what processors have left over, for while
 //! much comes in.
 
-use apex_model::Pressure;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
@@ -12,12 +11,20 @@ const LOW_PRIORITY: u8 = 10;
 pub struct Pools {
     low: ThreadPool,
     idle: ThreadPool,
-    pressure: Pressure,
+}
+
+/// What a computation gets of the processors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Little while others want them, but always something.
+    Low,
+    /// Next to nothing while others want them.
+    LeftOver,
 }
 
 impl Pools {
     /// Starts both pools, each with so many threads.
-    pub fn start(threads: usize, pressure: Pressure) -> Result<Self, ThreadPoolBuildError> {
+    pub fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = |name: &'static str, prepare: fn()| {
             ThreadPoolBuilder::new()
                 .num_threads(threads.max(1))
@@ -25,14 +32,16 @@ impl Pools {
                 .start_handler(move |_| prepare())
                 .build()
         };
-        Ok(Self { low: pool("embed", lower_priority)?, idle: pool("embed-idle", idle_priority)?, pressure })
+        Ok(Self { low: pool("embed", lower_priority)?, idle: pool("embed-idle", idle_priority)? })
     }
 
     /// Computes in one of them and waits for it.
-    pub fn run<T: Send>(&self, compute: impl FnOnce() -> T + Send) -> T {
+    pub fn run<T: Send>(&self, share: Share, compute: impl FnOnce() -> T + Send) -> T {
         // A pool for each, because a thread without privileges cannot raise its priority again.
-        let pool = if self.pressure.is_high() { &self.idle } else { &self.low };
-        pool.install(compute)
+        match share {
+            Share::Low => self.low.install(compute),
+            Share::LeftOver => self.idle.install(compute),
+        }
     }
 }
 
@@ -46,17 +55,20 @@ pub fn lower_priority() {
     }
 }
 
-/// Runs only where nothing else wants to: a processor with nothing but such a thread counts as free, so that a thread that
+/// Gets next to nothing where something else wants to run: a processor with nothing but such a thread counts as free, so that a thread that
 /// answers requests is put there at once (`SCHED_IDLE` in sched(7)). A nice thread's processor counts as busy, which was
 /// seen to multiply intake's 99th percentile.
 #[cfg(target_os = "linux")]
 fn idle_priority() {
     use thread_priority::unix::{
         NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+        thread_schedule_policy,
     };
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
-        tracing::debug!(?error, "the idle embedding threads have a low priority only");
+    let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    // In a process that was started nice only the niceness is refused, which an idle thread does not need.
+    if thread_schedule_policy() != Ok(idle) {
+        tracing::debug!(?set, "the idle embedding threads get a low priority instead");
         lower_priority();
     }
 }
@@ -70,8 +82,6 @@ fn idle_priority() {
 #[cfg(target_os = "linux")]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::Duration;
-
     use super::*;
 
     /// Fields of proc_pid_stat(5), counted from 1; the name in field 2 may hold blanks.
@@ -81,12 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn computing_makes_way_and_under_pressure_takes_only_what_is_left_over() {
-        let pressure = Pressure::default();
-        let pools = Pools::start(1, pressure.clone()).unwrap();
+    fn one_pool_makes_way_and_the_other_takes_what_is_left_over() {
+        let pools = Pools::start(1).unwrap();
         let (niceness, policy) = (|| stat(19), || stat(41));
-        assert_eq!((pools.run(niceness), pools.run(policy)), ("15".to_owned(), "0".to_owned()), "SCHED_OTHER");
-        pressure.raise(Duration::from_hours(1));
-        assert_eq!(pools.run(policy), "5", "SCHED_IDLE");
+        assert_eq!(pools.run(Share::Low, niceness), "15");
+        assert_eq!(pools.run(Share::Low, policy), "0", "SCHED_OTHER");
+        assert_eq!(pools.run(Share::LeftOver, policy), "5", "SCHED_IDLE");
     }
 }

@@ -11,13 +11,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::bert::Bert;
-use super::pools::{Pools, lower_priority};
+use super::pools::{Pools, Share, lower_priority};
 use super::{MiniLmOptions, ModelError};
 use crate::model_fetch;
 use crate::token::{MODEL_TOKENS_MAX, TokenCounter};
 
 /// Tokens of one batch: enough to keep the processor busy, few enough that a question waits a fraction of a second.
 const BATCH_TOKENS_MAX: usize = 1_024;
+/// The same under pressure: a question and other short texts fit, and any longer text is a batch of its own.
+const SHORT_TOKENS_MAX: usize = 64;
 /// By how many tokens a text counts as shorter for each batch it has waited for.
 const TOKENS_PER_ROUND: usize = 64;
 
@@ -66,8 +68,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the thread; it ends when the other end of the queue is dropped and all is answered.
     pub fn start(options: MiniLmOptions, counter: TokenCounter, queue: Receiver<Request>) -> Result<(), ModelError> {
-        let pools = Pools::start(options.threads, options.pressure.clone())
-            .map_err(|error| ModelError::Stopped(error.to_string()))?;
+        let pools = Pools::start(options.threads).map_err(|error| ModelError::Stopped(error.to_string()))?;
         let worker =
             Self { options, counter, pools, model: None, open: VecDeque::new(), waiting: Vec::new(), calls: 0 };
         std::thread::Builder::new()
@@ -117,7 +118,7 @@ impl Worker {
 
     fn encode(&mut self, texts: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
         if self.model.is_none() {
-            self.model = Some(self.pools.run(|| Bert::load(&self.options.dir))?);
+            self.model = Some(self.pools.run(Share::Low, || Bert::load(&self.options.dir))?);
         }
         let tokenizer = self.counter.tokenizer().ok_or_else(|| {
             let file = self.options.dir.join(model_fetch::TOKENIZER_FILE);
@@ -144,12 +145,18 @@ impl Worker {
         let Some(model) = &self.model else {
             return;
         };
-        let batch = next_batch(&mut self.waiting, self.options.batch_texts_max);
+        let is_high = self.options.pressure.is_high();
+        let tokens_max = if is_high { SHORT_TOKENS_MAX } else { BATCH_TOKENS_MAX };
+        let batch = next_batch(&mut self.waiting, self.options.batch_texts_max, tokens_max);
         let ids: Vec<&[u32]> = batch.iter().map(|text| text.ids.as_slice()).collect();
         if ids.is_empty() {
             return;
         }
-        let compute = || self.pools.run(|| model.embed(&ids)).map_err(|error| ModelError::Compute(error.to_string()));
+        let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
+        // Somebody waits for a question: it does not have to wait until everything else is done.
+        let share = if is_high && tokens > SHORT_TOKENS_MAX { Share::LeftOver } else { Share::Low };
+        let compute =
+            || self.pools.run(share, || model.embed(&ids)).map_err(|error| ModelError::Compute(error.to_string()));
         match guarded(compute) {
             Ok(vectors) => batch.iter().zip(vectors).for_each(|(text, vector)| self.keep(text, vector)),
             Err(error) => {
@@ -200,12 +207,12 @@ fn guarded<T>(compute: impl FnOnce() -> Result<T, ModelError>) -> Result<T, Mode
 }
 
 /// Takes the texts that go next out of `waiting`.
-fn next_batch(waiting: &mut Vec<Waiting>, texts_max: usize) -> Vec<Waiting> {
+fn next_batch(waiting: &mut Vec<Waiting>, texts_max: usize, tokens_max: usize) -> Vec<Waiting> {
     waiting.sort_by_key(|text| (text.ids.len().saturating_sub(text.rounds * TOKENS_PER_ROUND), text.call, text.place));
     let mut tokens = 0;
     let fitting = waiting.iter().take(texts_max.max(1)).take_while(|text| {
         tokens += text.ids.len();
-        tokens <= BATCH_TOKENS_MAX
+        tokens <= tokens_max
     });
     let take = fitting.count().max(1).min(waiting.len());
     let batch = waiting.drain(..take).collect();
@@ -239,10 +246,21 @@ mod tests {
     #[test]
     fn short_texts_go_first_within_both_bounds() {
         let mut waiting = vec![text(1, 256, 0), text(2, 10, 0), text(3, 900, 0), text(4, 20, 0), text(5, 10, 0)];
-        assert_eq!(calls(&next_batch(&mut waiting, 3)), [2, 5, 4]);
-        assert_eq!(calls(&next_batch(&mut waiting, 3)), [1], "with 900 more it would be over the tokens of a batch");
-        assert_eq!(calls(&next_batch(&mut waiting, 3)), [3]);
-        assert!(next_batch(&mut waiting, 3).is_empty());
+        assert_eq!(calls(&next_batch(&mut waiting, 3, BATCH_TOKENS_MAX)), [2, 5, 4]);
+        assert_eq!(
+            calls(&next_batch(&mut waiting, 3, BATCH_TOKENS_MAX)),
+            [1],
+            "with 900 more it would be over the tokens of a batch"
+        );
+        assert_eq!(calls(&next_batch(&mut waiting, 3, BATCH_TOKENS_MAX)), [3]);
+        assert!(next_batch(&mut waiting, 3, BATCH_TOKENS_MAX).is_empty());
+    }
+
+    #[test]
+    fn under_pressure_a_question_is_not_mixed_with_long_texts() {
+        let mut waiting = vec![text(1, 200, 0), text(2, 12, 0), text(3, 100, 0)];
+        let mut next = || calls(&next_batch(&mut waiting, 16, SHORT_TOKENS_MAX));
+        assert_eq!((next(), next(), next()), (vec![2], vec![3], vec![1]));
     }
 
     #[test]
@@ -250,7 +268,7 @@ mod tests {
         let mut waiting = vec![text(0, 256, 0)];
         let rounds = (1..100).find(|&call| {
             waiting.extend((0..4).map(|_| text(call, 20, 0)));
-            calls(&next_batch(&mut waiting, 4)).contains(&0)
+            calls(&next_batch(&mut waiting, 4, BATCH_TOKENS_MAX)).contains(&0)
         });
         assert_eq!(rounds, Some(5), "after four rounds 256 tokens count as none");
     }
