@@ -70,9 +70,12 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
     match catalog {
         Ok(catalog) => {
             for plugin in catalog.plugins() {
-                let mark = Mark::of(plugin.state != PluginState::Failed);
-                let detail =
-                    plugin.error.unwrap_or_else(|| format!("{} offers {}", plugin.version, plugin.exports.join(", ")));
+                let offers = format!("{} offers {}", plugin.version, plugin.exports.join(", "));
+                // Why it waits is said at its sources.
+                let (mark, detail) = match plugin.state {
+                    PluginState::Failed => (Mark::Missing, plugin.error.unwrap_or(offers)),
+                    PluginState::Active | PluginState::Waiting => (Mark::Ok, offers),
+                };
                 add(mark, format!("plugin {}", plugin.name), detail);
             }
             let unreadable = |source: &SourceStatus| {
@@ -86,7 +89,14 @@ pub async fn run(global: &Global, printer: Printer, settings: Settings) -> anyho
                     SourceState::Waiting => Mark::Waiting,
                     _ => Mark::Ok,
                 };
-                let detail = source.reason.map_or_else(|| "ready".to_owned(), |reason| reason.replace('\n', " "));
+                let detail = match source.reason {
+                    // On one line they could not be pasted.
+                    Some(lines) if lines.contains('\n') => {
+                        format!("lacks settings: `apex source show {}` prints the lines to add", source.name)
+                    }
+                    Some(reason) => reason,
+                    None => "ready".to_owned(),
+                };
                 add(mark, format!("source {}", source.name), detail);
             }
         }

@@ -44,6 +44,6 @@ pub(super) async fn neighbourhood(
         return Err(Problem::bad_request(format!("depth is {depth}, 1 to {DEPTH_MAX} is possible")));
     }
     let graph = state.ports().documents.graph(&entity, depth).await?;
-    let missing = || Failure::not_found(format!("no document speaks of `{}`", entity.escape_default()));
+    let missing = || Failure::not_found(format!("no entity has the key or the name `{}`", entity.escape_default()));
     graph.map(Json).ok_or_else(|| missing().next("`apex document show` lists the entities of a document").into())
 }
